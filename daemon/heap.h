@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * heap.h - mheap: the page heap and everything that the daemon alone decides.
+ *
+ *	heap.c     making a heap, adopting one after a restart, counters
+ *	commit.c   memory behind pages: growth, limit, punching
+ *	spans.c    span ids, blocks, a span's birth and death
+ *	sweep.c    provisioning ahead of demand, the walk over the span table
+ *	reclaim.c  the recovery rule for a dead client
+ *	requests.c the cells of the clients
+ *	names.c    the table of names
+ *
+ * The truth is in the shared segments; what stands here is rebuilt from them.
+ * Single-threaded, no locks.  Knows no socket, no event loop: what needs the
+ * kernel goes through struct heap_io, so that tests and the kill harness run
+ * the very same code in a process of their own.  Never touches arena bytes.
+ */
+#ifndef DAEMON_HEAP_H
+#define DAEMON_HEAP_H
+
+#include "daemon/pages.h"
+#include "daemon/scavenge.h"
+#include "shm/central.h"
+
+enum seg_kind { SEG_HEAP, SEG_CENTRAL, SEG_ARENA };
+
+/* Arena pages on their way to get memory, or to lose it. */
+struct heap_job {
+	struct heap_job	*next;
+	pgno		 start;
+	npages		 len;
+	npages		 need;		/* what was asked for, before widening */
+	bool		 punch;
+	uint64_t	 began_ns;
+};
+
+struct heap_io {
+	void	*arg;
+	/* Memory behind a piece of heap or central, now.  0 or -errno. */
+	int	(*back)(void *arg, enum seg_kind seg, uint64_t off, uint64_t len);
+	/*
+	 * Starts a job on the arena; heap_job_done() is called when it has
+	 * ended, perhaps before this returns.  -errno: not started.
+	 */
+	int	(*start)(void *arg, struct heap_job *job);
+	uint64_t (*now_ns)(void *arg);
+	/* Wakes whoever waits on a cell's word. */
+	void	(*wake)(void *arg, _Atomic uint32_t *word);
+};
+
+struct waiter {
+	uint16_t slot;
+	uint8_t	 cell;
+};
+
+struct heap {
+	struct seg	 sg;
+	struct heap_io	 io;
+	struct party	 me;		/* the daemon's slot, this epoch */
+	struct pages	*pages;		/* of the arena */
+	struct pages	*blocks;	/* granules of central */
+	struct scavenger scav;
+	uint64_t	 limit;		/* bytes; 0: none */
+	uint64_t	 in_flight;	/* bytes being committed */
+	uint64_t	 punching;	/* bytes being punched */
+	struct heap_job	*jobs;
+	uint32_t	*free_ids;	/* stack of span ids not in use */
+	uint32_t	 nfree_ids, next_id, id_top;
+	uint32_t	 no_memory;	/* ENOMEM_...: during a retry, no new commits */
+	int		 last_commit;	/* how the last commit job ended */
+	bool		 force_scavenge; /* a trim is under way */
+	bool		 in_punch;	/* a punch that ends at once must not nest */
+	uint16_t	 target[SPAN_CLASSES];	/* provisioned spans wanted */
+	uint8_t		 wanted[SPAN_CLASSES];	/* since the last decay */
+	uint64_t	 next_decay;	/* ns */
+	uint64_t	 provisioned;	/* bytes of all targets */
+	uint32_t	 sweep_at;	/* next id of the paced sweep */
+	uint16_t	 empties[SPAN_CLASSES];	/* seen LISTED and empty */
+	struct waiter	*waiters;
+	uint32_t	 nwaiters, cap_waiters;
+	uint64_t	 quota_spans;	/* per client; 0: none */
+	uint32_t	*client_spans;	/* granted, as of the last count */
+	uint32_t	 slots_top;	/* client slots below have memory */
+};
+
+struct heap_choice {
+	struct geo_wish	 wish;
+	const char	*name;
+	uint32_t	 uid, backing, autoremove;
+	uint64_t	 limit;
+};
+
+/* heap.c */
+/* A new heap in zeroed segments.  The caller has backed [0, *bytes) of them. */
+void heap_layout_new(void *heap, const struct heap_choice *ch,
+		     const struct sh_geometry *geo);
+/* Bytes at the start of heap and central that must be backed first. */
+uint64_t heap_fixed_bytes(const struct sh_geometry *geo, enum seg_kind seg);
+/* Takes charge of a heap, new or left behind: rebuilds what is private. */
+int heap_open(struct heap *h, const struct seg *sg, const struct heap_io *io,
+	      uint64_t limit);
+/* Frees what is private; jobs under way must never be reported after it. */
+void heap_close(struct heap *h);
+void heap_set_limit(struct heap *h, uint64_t limit);
+void heap_count(struct heap *h);		/* publishes the counters */
+void heap_tick(struct heap *h);			/* the timer: sweep, decay, scavenge */
+
+/* Memory behind bytes [from, to) of heap or central, whole OS pages. */
+int heap_back(struct heap *h, enum seg_kind seg, uint64_t from, uint64_t to);
+/* Bytes of heap and central that have memory. */
+uint64_t heap_meta_bytes(const struct heap *h);
+
+/* commit.c */
+/*
+ * A run of free pages with memory behind it, taken.  0; -EAGAIN: a job is under
+ * way, ask again when one has ended; -ENOMEM with *ret_reason.
+ */
+int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
+		 uint32_t *ret_reason);
+/*
+ * Does the limit allow so many bytes more of heap and central?  0; -EAGAIN: a
+ * job makes room; -ENOMEM.
+ */
+int commit_room(struct heap *h, uint64_t bytes);
+void heap_job_done(struct heap *h, struct heap_job *job, int res);
+/* Punches what the scavenger points at; force: all that is free, unpaced. */
+void commit_scavenge(struct heap *h, bool force);
+uint64_t commit_wake_at(struct heap *h);
+
+/* spans.c */
+struct span_wish {
+	uint32_t spc;
+	npages	 len;		/* large runs; else 0: by the class */
+	npages	 align;		/* pages, power of two; 0: 1 */
+};
+
+int span_new(struct heap *h, const struct span_wish *wish, uint32_t state,
+	     struct party owner, span_id *ret_id, uint32_t *ret_reason);
+/* OWNED(daemon), empty, no lease: back to the page heap.  False: not empty. */
+bool span_retire(struct heap *h, const struct geom *g);
+/* The daemon's own dispose: empty spans are retired, or kept if keep. */
+void span_settle(struct heap *h, const struct geom *g, bool keep_empty);
+int spans_rebuild(struct heap *h);
+/* Spans of a client as the table says, into client_spans. */
+void spans_count_client(struct heap *h, uint32_t slot);
+
+/* sweep.c */
+void sweep_wants(struct heap *h);
+void sweep_some(struct heap *h, uint32_t ids);
+void sweep_all(struct heap *h, bool keep_targets);
+void sweep_decay(struct heap *h);
+int provision(struct heap *h, uint32_t spc);
+void provision_all(struct heap *h);
+
+/* reclaim.c */
+/* The slot's client is proven dead.  Idempotent, killable at any step. */
+uint64_t reclaim_client(struct heap *h, uint32_t slot);
+/* Takes a client slot: JOINING, next generation.  0 or -EUSERS, -ENOMEM. */
+int client_join(struct heap *h, struct party *ret_p);
+void client_set_state(struct heap *h, uint32_t slot, uint32_t state);
+uint32_t client_state(const struct heap *h, uint32_t slot);
+struct party client_party(const struct heap *h, uint32_t slot);
+
+/* requests.c */
+void requests_serve(struct heap *h);		/* cells whose bell rang */
+void requests_serve_all(struct heap *h);	/* every cell: start, timer */
+void requests_retry(struct heap *h);		/* those that waited for a job */
+
+/* names.c */
+int names_set(struct heap *h, const char *text, uint64_t handle);
+int names_remove(struct heap *h, const char *text);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reclaim.c - client slots, and the one recovery rule: a dead process's spans
+ * are closed (live of the parked cleared, unparked), then go by their count to
+ * the page heap, to mcentral, or become FULL.  Stripes that it died in are
+ * rebuilt; its slot is freed last of all, with the next generation.
+ *
+ * Idempotent: whatever step the daemon itself dies at, the next one does it
+ * again from the state words.
+ */
+#include "daemon/heap.h"
+
+#include <errno.h>
+
+uint32_t client_state(const struct heap *h, uint32_t slot)
+{
+	return (uint32_t)ld_acq(&h->sg.clients[slot].word) & 0xff; /* [R1] */
+}
+
+struct party client_party(const struct heap *h, uint32_t slot)
+{
+	uint64_t w = ld_acq(&h->sg.clients[slot].word);		/* [R1] */
+
+	return (struct party){ slot, (uint32_t)(w >> 8) & GEN_MASK };
+}
+
+static void client_set(struct heap *h, struct party p, uint32_t state)
+{
+	st_rel(&h->sg.clients[p.slot].word,			/* [R1] */
+	       (uint64_t)(p.gen & GEN_MASK) << 8 | state);
+}
+
+void client_set_state(struct heap *h, uint32_t slot, uint32_t state)
+{
+	client_set(h, client_party(h, slot), state);
+}
+
+static void slot_reset(struct heap *h, uint32_t slot)
+{
+	struct sh_slot *s = &h->sg.slots[slot];
+
+	for (uint32_t i = 0; i < SH_CELLS; i++)
+		st_rel(&s->cells[i].word, CELL_IDLE);		/* [Q1] */
+	st_rlx(&s->refills, 0);					/* [C1] */
+	st_rlx(&s->flushes, 0);					/* [C1] */
+	st_rlx(&s->harvests, 0);				/* [C1] */
+	st_rlx(&s->daemon_calls, 0);				/* [C1] */
+	st_rlx(&s->waits, 0);					/* [C1] */
+	st_rlx(&s->wait_ns, 0);					/* [C1] */
+	st_rlx(&s->inuse_bytes, 0);				/* [C1] */
+	st_rlx(&s->cached_bytes, 0);				/* [C1] */
+	st_rlx(&s->remote_frees, 0);				/* [C1] */
+}
+
+int client_join(struct heap *h, struct party *ret_p)
+{
+	const struct sh_geometry *g = &h->sg.geo;
+
+	for (uint32_t slot = 1; slot <= g->nclients; slot++) {
+		struct party p = client_party(h, slot);
+		uint64_t off = g->slots_off + slot * sizeof(struct sh_slot);
+
+		if (client_state(h, slot) != CLIENT_FREE)
+			continue;
+		if (heap_back(h, SEG_CENTRAL, off,
+			      off + sizeof(struct sh_slot)))
+			return -ENOMEM;
+		if (h->slots_top <= slot)
+			h->slots_top = slot + 1;
+		slot_reset(h, slot);
+		if (!p.gen)
+			p.gen = 1;
+		client_set(h, p, CLIENT_JOINING);
+		h->client_spans[slot] = 0;
+		*ret_p = p;
+		return 0;
+	}
+	return -EUSERS;
+}
+
+/* One span of the dead: OWNED or GRANTED.  Returns the bytes it covered. */
+static uint64_t reclaim_span(struct heap *h, span_id id, struct party dead)
+{
+	uint64_t w = span_load(&h->sg, id);
+	struct geom g;
+
+	if ((span_state(w) != SPAN_OWNED && span_state(w) != SPAN_GRANTED) ||
+	    !party_eq(span_party(w), dead))
+		return 0;
+	if (!geom_read(&h->sg, id, &g)) {	/* somebody scribbled */
+		span_move(&h->sg, id, &w, SPAN_FREE, NOBODY);
+		return 0;
+	}
+	if (span_state(w) == SPAN_OWNED)
+		span_close(&h->sg, &g);
+	if (!span_move(&h->sg, id, &w, SPAN_OWNED, h->me))
+		return 0;
+	span_settle(h, &g, false);
+	return geom_bytes(&g);
+}
+
+static void reclaim_stripes(struct heap *h, struct party dead)
+{
+	for (uint32_t k = 0; k < central_stripes(&h->sg); k++)
+		if (party_eq(central_holder(&h->sg, k), dead)) {
+			central_rebuild(&h->sg, k, dead, h->me);
+			add_rlx(&h->sg.whdr->count.rebuilt_stripes, 1); /* [H2] */
+		}
+}
+
+uint64_t reclaim_client(struct heap *h, uint32_t slot)
+{
+	struct party dead = client_party(h, slot);
+	struct sh_counters *c = &h->sg.whdr->count;
+	uint64_t bytes = 0, began = h->io.now_ns(h->io.arg);
+	uint32_t top = seg_span_top(&h->sg);
+
+	if (client_state(h, slot) == CLIENT_FREE)
+		return 0;
+	client_set(h, dead, CLIENT_DYING);
+	for (span_id id = { 1 }; id.n < top; id.n++)
+		bytes += reclaim_span(h, id, dead);
+	reclaim_stripes(h, dead);
+	slot_reset(h, slot);
+	add_rlx(&c->deaths, 1);					/* [H2] */
+	add_rlx(&c->reclaimed_bytes, bytes);			/* [H2] */
+	add_rlx(&c->reclaim_ns, h->io.now_ns(h->io.arg) - began); /* [H2] */
+	h->client_spans[slot] = 0;
+	dead.gen = (dead.gen & GEN_MASK) == GEN_MASK ? 1 : dead.gen + 1;
+	client_set(h, dead, CLIENT_FREE);	/* [R1] last of all */
+	return bytes;
+}

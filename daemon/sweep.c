@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sweep.c - provisioning ahead of demand, and the walk over the span table (not
+ * the lists) that finds what nobody else will move on: FULL spans with room,
+ * LISTED ones that no stripe could take, empty ones beyond the target.
+ *
+ * Takes stripe locks by trying only.
+ */
+#include "daemon/heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TARGET_MAX	64u
+#define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 */
+
+static uint64_t span_bytes(uint32_t spc)
+{
+	return npages_bytes((npages){ sc_npages(spc_size_class(spc)) });
+}
+
+static void set_target(struct heap *h, uint32_t spc, uint32_t n)
+{
+	uint64_t most = (h->limit ? h->limit : h->sg.geo.reserve_bytes) /
+			PROVISION_SHARE;
+	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(spc);
+
+	while (n && rest + n * span_bytes(spc) > most)
+		n /= 2;
+	h->provisioned = rest + n * span_bytes(spc);
+	h->target[spc] = (uint16_t)n;
+}
+
+int provision(struct heap *h, uint32_t spc)
+{
+	struct span_wish wish = { .spc = spc };
+	uint32_t have = central_listed(&h->sg, spc), reason;
+	span_id id;
+
+	for (; have < h->target[spc]; have++) {
+		int r = span_new(h, &wish, SPAN_LISTED, NOBODY, &id, &reason);
+
+		if (r)
+			return r;
+		if (!central_push(&h->sg, h->me, spc, id))
+			return 0;	/* LISTED all the same */
+	}
+	return 0;
+}
+
+/* What had to wait for memory, or was taken since. */
+void provision_all(struct heap *h)
+{
+	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
+		if (h->target[spc] && provision(h, spc))
+			return;
+}
+
+/* A stripe of the class ran low: aim higher, and fill up. */
+static void want(struct heap *h, uint32_t spc)
+{
+	uint32_t t;
+
+	if (!span_class_ok(spc))
+		return;
+	t = h->target[spc];
+	h->wanted[spc] = 1;
+	set_target(h, spc, t >= TARGET_MAX ? t : t ? t * 2 : 1);
+	provision(h, spc);
+}
+
+void sweep_wants(struct heap *h)
+{
+	for (uint32_t i = 0; i < SH_WANT_WORDS; i++) {
+		_Atomic uint64_t *word = &h->sg.ctl->want[i];
+		uint64_t bits = ld_rlx(word);			/* [Q2] */
+
+		if (!bits)
+			continue;
+		bits = xchg_ar(word, 0);			/* [Q2] */
+		for (; bits; bits &= bits - 1)
+			want(h, i * 64 + (uint32_t)__builtin_ctzll(bits));
+	}
+}
+
+void sweep_decay(struct heap *h)
+{
+	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++) {
+		if (!h->wanted[spc] && h->target[spc])
+			set_target(h, spc, h->target[spc] / 2u);
+		h->wanted[spc] = 0;
+	}
+}
+
+static bool own(struct heap *h, span_id id, uint64_t w, struct geom *ret_g)
+{
+	return span_move(&h->sg, id, &w, SPAN_OWNED, h->me) &&
+	       geom_read(&h->sg, id, ret_g);
+}
+
+static void sweep_listed(struct heap *h, const struct geom *g, uint64_t w)
+{
+	struct geom now;
+
+	if (span_free_slots(&h->sg, g) == g->nslots &&
+	    h->empties[g->spc]++ >= h->target[g->spc]) {
+		if (own(h, g->id, w, &now))
+			span_settle(h, &now, false);
+		return;
+	}
+	if (!ld_sc(&h->sg.spans[g->id.n].link))			/* [K1] */
+		central_push(&h->sg, h->me, g->spc, g->id);
+}
+
+static void sweep_one(struct heap *h, span_id id)
+{
+	uint64_t w = span_load(&h->sg, id);
+	struct geom g;
+
+	if ((span_state(w) != SPAN_LISTED && span_state(w) != SPAN_FULL) ||
+	    !geom_read(&h->sg, id, &g))
+		return;
+	if (span_state(w) == SPAN_LISTED)
+		sweep_listed(h, &g, w);
+	else if (span_free_slots(&h->sg, &g) >= span_threshold(&g) &&
+		 own(h, id, w, &g))
+		span_settle(h, &g, h->empties[g.spc] < h->target[g.spc]);
+}
+
+/* The paced sweep: a round over the table begins with fresh counts. */
+void sweep_some(struct heap *h, uint32_t ids)
+{
+	uint32_t top = seg_span_top(&h->sg);
+
+	for (; ids && top > 1; ids--) {
+		if (++h->sweep_at >= top) {
+			h->sweep_at = 0;
+			memset(h->empties, 0, sizeof(h->empties));
+			add_rlx(&h->sg.whdr->count.sweeps, 1);	/* [H2] */
+			return;
+		}
+		sweep_one(h, (span_id){ h->sweep_at });
+	}
+}
+
+void sweep_all(struct heap *h, bool keep_targets)
+{
+	if (!keep_targets) {
+		memset(h->target, 0, sizeof(h->target));
+		h->provisioned = 0;
+	}
+	memset(h->empties, 0, sizeof(h->empties));
+	h->sweep_at = 0;
+	sweep_some(h, seg_span_top(&h->sg));
+}

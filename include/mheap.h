@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mheap.h - one heap, many processes.
+ *
+ * A process attaches to a heap that mheapd serves, allocates from it at the
+ * speed of a private malloc, shares objects with other processes and passes
+ * them without copying.  It may be killed at any instruction: the others go
+ * on, and what it owned is given back.
+ *
+ * An object has a lifetime:
+ *	owned	(the default) belongs to the process that allocated it and
+ *		dies with it;
+ *	shared	(MH_SHARED at birth, or mh_share) belongs to the heap until
+ *		somebody, in any process, frees it.
+ *
+ * Errors: NULL or -1 with errno; mh_errmsg() gives the sentence with the value,
+ * the limit and the remedy.  Every function may be called by any thread at any
+ * time unless it says otherwise.  None is async-signal-safe: a call from a
+ * signal handler that interrupts a slow path of the library in the same thread
+ * fails with EDEADLK, never a deadlock.  After fork() the handle works in the
+ * child, which becomes a client of its own at its first slow path; it owns
+ * nothing, and may read what the parent owns while the parent lives.
+ */
+#ifndef MHEAP_H
+#define MHEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MH_API __attribute__((visibility("default")))
+#else
+#define MH_API
+#endif
+
+typedef struct mh_heap mh_heap;
+typedef uint64_t mh_handle;		/* position independent; 0 is "none" */
+
+/*
+ * This thread's last error as a sentence; "" if there was none.  Valid until
+ * the thread's next failing call.
+ */
+MH_API const char *mh_errmsg(void);
+
+/* flags of mh_attach */
+#define MH_START	1u	/* start a private daemon if none serves NAME */
+#define MH_READONLY	2u	/* the arena is mapped read-only */
+#define MH_CHECKED	4u	/* mh_free checks all that mh_try_free does */
+
+/*
+ * Attaches this process to the heap NAME: 1..48 of [A-Za-z0-9._-], not
+ * starting with a dot; NULL is $MHEAP_NAME or "default".  A heap that is
+ * attached already gives the same handle, counted; other flags are EINVAL.
+ *
+ * NULL: ENOENT no such heap, ECONNREFUSED its daemon is not running, EACCES,
+ * EPROTO another version, EUSERS all client slots taken, EINVAL name or flags,
+ * ETIMEDOUT the daemon does not answer, ENOMEM, EMFILE.
+ */
+MH_API mh_heap *mh_attach(const char *name, unsigned flags);
+
+/*
+ * Undoes one mh_attach.  The last one frees this process's owned objects,
+ * unmaps the heap and tells the daemon.  No other thread may be using the
+ * handle.  -1: EINVAL not an attached heap, ETIMEDOUT the daemon is away (the
+ * heap is unmapped all the same, and reclaimed when this process ends).
+ */
+MH_API int mh_detach(mh_heap *h);
+
+/*
+ * An owned object of `size` bytes (0 counts as 1).  Objects of 16 bytes or
+ * more are 16-aligned, smaller ones to their size.  Contents are undefined.
+ *
+ * NULL: ENOMEM (`mheap stat` shows the reason), ETIMEDOUT the daemon was
+ * needed and is away, EROFS read-only attach, ESHUTDOWN the heap has been
+ * destroyed, EDEADLK called from a signal handler inside the library.
+ */
+MH_API void *mh_alloc(mh_heap *h, size_t size);
+MH_API void *mh_zalloc(mh_heap *h, size_t size);	/* zeroed */
+
+/* flags of mh_alloc_flags and mh_alloc_batch */
+#define MH_ZERO		0x100u
+#define MH_SHARED	0x200u	/* shared at birth; rounds up to 8 bytes */
+#define MH_NOWAIT	0x800u	/* EAGAIN instead of waiting for the daemon */
+#define MH_ALIGN(log2)	((unsigned)((log2) + 1) << 16)	/* 0..21 */
+
+MH_API void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags);
+
+/* align: a power of two from 1 to 2 MiB, with any size; else EINVAL. */
+MH_API void *mh_aligned_alloc(mh_heap *h, size_t align, size_t size);
+
+/*
+ * Changes the size of an object that this process owns, perhaps by moving it;
+ * (NULL, n) is mh_alloc, (p, 0) is size 1.  A shared object is EINVAL unless
+ * the new size fits in place; another process's is EPERM.  On failure the
+ * object is untouched.
+ */
+MH_API void *mh_realloc(mh_heap *h, void *p, size_t size);
+
+/*
+ * Frees an owned object of this process, or a shared one of anybody's; NULL
+ * does nothing.  errno is kept.  Misuse goes to the error hook: wild and
+ * foreign pointers and all misuse of shared objects in the call, interior and
+ * double frees of owned objects at a later batch of the same class, at
+ * mh_trim() at the latest; with MH_CHECKED everything in the call.
+ */
+MH_API void mh_free(mh_heap *h, void *p);
+
+/*
+ * The same with every check in the call.  -1: EINVAL wild or interior pointer,
+ * EPERM another process's owned object (or, in a span of another process, one
+ * freed before), EALREADY freed before and not reused since, EROFS, EDEADLK.
+ */
+MH_API int mh_try_free(mh_heap *h, void *p);
+
+/* Bytes that may be used at p; 0 and EINVAL if p is no object's start. */
+MH_API size_t mh_usable_size(mh_heap *h, const void *p);
+
+/* How many of n objects of one size it got; errno tells why not all. */
+MH_API size_t mh_alloc_batch(mh_heap *h, size_t size, unsigned flags,
+			     void **out, size_t n);
+MH_API void mh_free_batch(mh_heap *h, void **p, size_t n);
+
+/*
+ * Called for misuse that mh_free finds: err as of mh_try_free, and a sentence.
+ * The default prints the sentence and aborts.  Returning 0 goes on; the object
+ * is left alone.  Gives the old hook; NULL sets the default.  The hook runs
+ * without locks held and may not call the library.
+ */
+typedef int (*mh_error_hook)(mh_heap *h, const void *p, int err,
+			     const char *sentence);
+MH_API mh_error_hook mh_set_error_hook(mh_error_hook hook);
+
+/*
+ * Turns an owned object of this process into a shared one; 0 if it is one
+ * already.  -1: EPERM another process's, EINVAL not an object's start, EROFS.
+ */
+MH_API int mh_share(mh_heap *h, void *p);
+
+/*
+ * A handle means the same object in every process.  0 and EINVAL: not the
+ * start of an object.  An owned object's handle resolves in its owner only.
+ */
+MH_API mh_handle mh_handle_of(mh_heap *h, const void *p);
+
+/* NULL: ESTALE the object is gone (or owned by another), EINVAL no handle. */
+MH_API void *mh_deref(mh_heap *h, mh_handle v);
+
+/*
+ * Names: 1..63 bytes.  mh_name_set replaces; an owned object becomes shared.
+ * An object may have several names; freeing it leaves them, and mh_name_get
+ * then gives NULL, ESTALE.  ENOENT no such name, ENOSPC table full, EINVAL bad
+ * name, ETIMEDOUT the daemon, who keeps the names, is away.  mh_name_get needs
+ * no daemon.
+ */
+MH_API int mh_name_set(mh_heap *h, const char *name, void *p);
+MH_API void *mh_name_get(mh_heap *h, const char *name);
+MH_API int mh_name_remove(mh_heap *h, const char *name);
+
+/* Bytes unless said otherwise.  Fields are only ever appended. */
+struct mh_stats {
+	uint64_t size;			/* filled bytes of this struct */
+	uint64_t reserve_bytes;		/* address range of the arena */
+	uint64_t limit_bytes;
+	uint64_t committed_bytes;	/* memory behind the segments */
+	uint64_t free_bytes;		/* of them in free pages */
+	uint64_t returned_bytes;	/* given back to the system, ever */
+	uint64_t spans;			/* in use, a number */
+	uint64_t owned_bytes;		/* in spans that processes own */
+	uint64_t shared_objects, shared_bytes;
+	uint64_t held_objects, held_bytes;
+	uint64_t clients, deaths;
+	uint64_t reclaimed_bytes;	/* of the dead, ever */
+	uint64_t quarantined_spans;
+	uint64_t refills, daemon_calls;	/* of living clients */
+	uint64_t enomem, enomem_reason;	/* refusals; why the last one */
+};
+
+struct mh_info {
+	uint64_t size, abi;
+	uint64_t base;			/* where the arena is mapped here */
+	uint64_t reserve_bytes;
+	uint32_t same_address;		/* 1: pointers mean the same everywhere */
+	uint32_t slot;
+	uint32_t daemon;		/* 0 up, 1 away */
+	uint32_t backing;		/* 0 shm, 1 memfd */
+	uint32_t readonly, pad;
+	char name[64], version[32];
+};
+
+/*
+ * out_size is sizeof the caller's struct.  shared_* are exact while nobody
+ * else runs.  mh_stats walks the span table: for tools and tests.
+ */
+MH_API int mh_stats(mh_heap *h, struct mh_stats *out, size_t out_size);
+MH_API int mh_info(mh_heap *h, struct mh_info *out, size_t out_size);
+
+/*
+ * Gives back all that this thread and this process's span caches hold (other
+ * threads flush at their next slow path) and has the daemon return every free
+ * page now, unpaced.  -1: ETIMEDOUT, EDEADLK, ESHUTDOWN.
+ */
+MH_API int mh_trim(mh_heap *h);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * alloc.c - allocation.  The fast path is one screen: a thread-local pair, one
+ * load for the class, pop.  No lock, no atomic read-modify-write, no system
+ * call, no shared write (shared at birth: one plain store to a byte that only
+ * this process writes).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/client.h"
+
+static COLD void *owned_slow(mh_heap *h, size_t size)
+{
+	unsigned sc = sc_of(size);
+
+	if (sc_is_small(sc))
+		return alloc_slow(h, span_class(LIFE_OWNED, sc), false);
+	return alloc_run(h, span_class(LIFE_OWNED, sc), size, 1, false);
+}
+
+static inline void *pop_owned(struct array *a)
+{
+	uint32_t n = ld_rlx(&a->n);			/* [A1] */
+
+	if (unlikely(!n))
+		return NULL;
+	st_rlx(&a->n, n - 1);				/* [A1] */
+	return ld_rlx(&a->e.own[n - 1]);		/* [A1] */
+}
+
+/* Unparked before it leaves the array: give-up looks at parked bytes. */
+static inline void *pop_shared(struct array *a)
+{
+	uint32_t n = ld_rlx(&a->n);			/* [A1] */
+	struct slot_ref *s;
+
+	if (unlikely(!n))
+		return NULL;
+	s = &a->e.sh[n - 1];
+	st_rlx(s->parked, 0);				/* [P1] */
+	order_for_recovery();
+	st_rel(&a->n, n - 1);				/* [A1] */
+	return ld_rlx(&s->p);				/* [A1] */
+}
+
+HOT void *mh_alloc(mh_heap *h, size_t size)
+{
+	struct array *a;
+	uint32_t n;
+
+	if (unlikely(tls.heap != h || size > SC_BYTE_MAX))
+		return owned_slow(h, size);
+	a = &tls.mc->a[sc_by_byte[size]];
+	n = ld_rlx(&a->n);				/* [A1] */
+	if (unlikely(!n))
+		return owned_slow(h, size);
+	st_rlx(&a->n, n - 1);				/* [A1] */
+	return ld_rlx(&a->e.own[n - 1]);		/* [A1] */
+}
+
+/* CHECKED heaps use no arrays: one slot from the bitmaps. */
+static void *alloc_checked(mh_heap *h, struct mcache *mc, uint32_t i,
+			   bool nowait)
+{
+	struct array *a = &mc->a[i];
+	void *p;
+
+	if (!refill(h, mc, i, nowait))
+		return NULL;
+	p = array_shared(i) ? pop_shared(a) : pop_owned(a);
+	flush(h, mc, i, 0);
+	return p;
+}
+
+void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait)
+{
+	uint32_t i = array_index(spc);
+	struct mcache *mc = enter(h);
+	void *p = NULL;
+
+	if (!mc)
+		return NULL;
+	if (h->flags & MH_CHECKED)
+		p = alloc_checked(h, mc, i, nowait);
+	else if (ld_rlx(&mc->a[i].n) || refill(h, mc, i, nowait)) /* [A1] */
+		p = array_shared(i) ? pop_shared(&mc->a[i]) :
+		    pop_owned(&mc->a[i]);
+	leave();
+	return p;
+}
+
+/* An object of a span class; align is not above a page. */
+static void *alloc_spc(mh_heap *h, uint32_t spc, bool nowait)
+{
+	uint32_t i = array_index(spc);
+	void *p = NULL;
+
+	if (likely(tls.heap == h))
+		p = array_shared(i) ? pop_shared(&tls.mc->a[i]) :
+		    pop_owned(&tls.mc->a[i]);
+	return likely(p != NULL) ? p : alloc_slow(h, spc, nowait);
+}
+
+#define FLAGS_KNOWN	(MH_ZERO | MH_SHARED | MH_NOWAIT | 0x1f0000u)
+
+static void *alloc_any(mh_heap *h, size_t size, size_t align, unsigned flags)
+{
+	uint32_t life = flags & MH_SHARED ? LIFE_SHARED : LIFE_OWNED;
+	unsigned sc;
+
+	if (life == LIFE_SHARED && size < 8)
+		size = 8;
+	sc = align > 1 ? sc_of_aligned(size, align) : sc_of(size);
+	if (sc_is_small(sc))
+		return alloc_spc(h, span_class(life, sc), flags & MH_NOWAIT);
+	return alloc_run(h, span_class(life, sc), size, align,
+			 flags & MH_NOWAIT);
+}
+
+void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags)
+{
+	unsigned log2 = flags >> 16 & 0x1f;
+	void *p;
+
+	if (flags & ~FLAGS_KNOWN || log2 > 22)
+		return refuse_null(EINVAL, "mh_alloc_flags: flags 0x%x: MH_ZERO, "
+				 "MH_SHARED, MH_NOWAIT and MH_ALIGN(0..21) are "
+				 "known", flags);
+	p = alloc_any(h, size, log2 ? (size_t)1 << (log2 - 1) : 1, flags);
+	if (p && flags & MH_ZERO)
+		memset(p, 0, size);
+	return p;
+}
+
+void *mh_zalloc(mh_heap *h, size_t size)
+{
+	void *p = mh_alloc(h, size);
+
+	return p ? memset(p, 0, size) : NULL;
+}
+
+void *mh_aligned_alloc(mh_heap *h, size_t align, size_t size)
+{
+	if (!align || align & (align - 1) || align > 2u << 20)
+		return refuse_null(EINVAL, "mh_aligned_alloc: alignment %zu is "
+				 "not a power of two from 1 to 2 MiB", align);
+	return alloc_any(h, size, align, 0);
+}
+
+size_t mh_alloc_batch(mh_heap *h, size_t size, unsigned flags, void **out,
+		      size_t n)
+{
+	size_t got = 0;
+
+	while (got < n && (out[got] = mh_alloc_flags(h, size, flags)))
+		got++;
+	return got;
+}

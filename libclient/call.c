@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.c - one request to the daemon, one reply, through a cell of this
+ * client's slot in central.  Waits are bounded: turns of 100 ms growing to 2 s,
+ * each of which looks whether the daemon was restarted and reconnects.
+ * Locks: rights.calls for the cells, rights.join while reconnecting.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libclient/client.h"
+#include "shm/text.h"
+
+#define TURN_MS		100
+#define TURN_MAX_MS	2000
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t val, unsigned ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	syscall(SYS_futex, word, FUTEX_WAIT, val, &t, NULL, 0);
+}
+
+/* A hint: the timer of the daemon finds what it missed. */
+void ring(mh_heap *h, uint32_t slot)
+{
+	uint64_t one = 1, bit = 1ull << slot % 64;
+
+	if (or_rel(&h->sg.ctl->bell[slot / 64], bit) & bit)	/* [Q2] */
+		return;
+	if (fd_is_ours(&h->bell) &&
+	    write(h->bell.fd, &one, sizeof(one)) != sizeof(one))
+		return;		/* full counter: it rings already */
+}
+
+void hint_sweep(mh_heap *h)
+{
+	ring(h, 0);
+}
+
+void want_spans(mh_heap *h, uint32_t spc)
+{
+	uint64_t one = 1, bit = 1ull << spc % 64;
+
+	if (or_rel(&h->sg.ctl->want[spc / 64], bit) & bit)	/* [Q2] */
+		return;
+	if (fd_is_ours(&h->bell) &&
+	    write(h->bell.fd, &one, sizeof(one)) != sizeof(one))
+		return;
+}
+
+static uint32_t cell_take(mh_heap *h)
+{
+	struct rights *r = h->r;
+	uint32_t i;
+
+	pthread_mutex_lock(&r->calls);
+	while (r->cells == (1u << SH_CELLS) - 1)
+		pthread_cond_wait(&r->cell_free, &r->calls);
+	i = (uint32_t)__builtin_ctz(~r->cells);
+	r->cells |= 1u << i;
+	pthread_mutex_unlock(&r->calls);
+	return i;
+}
+
+static void cell_give(mh_heap *h, uint32_t i)
+{
+	pthread_mutex_lock(&h->r->calls);
+	h->r->cells &= ~(1u << i);
+	pthread_cond_signal(&h->r->cell_free);
+	pthread_mutex_unlock(&h->r->calls);
+}
+
+static uint32_t post(mh_heap *h, struct sh_cell *cell, const struct call *c)
+{
+	uint32_t word = ((ld_acq(&cell->word) >> 2) + 1) << 2 | CELL_POSTED;
+
+	cell->op = c->op;					/* [Q1] */
+	memcpy(cell->arg, c->arg, sizeof(cell->arg));
+	cell->value = c->value;
+	copy_text(cell->text, sizeof(cell->text), c->text ? c->text : "");
+	st_rel(&cell->word, word);				/* [Q1] */
+	ring(h, h->r->me.slot);
+	return word;
+}
+
+/* The daemon may have been restarted, or be away: reconnect if it is there. */
+static int look_after_daemon(mh_heap *h)
+{
+	int r = 0;
+
+	if (ld_acq(&h->sg.hdr->status) == HEAP_DESTROYED)	/* [H1] */
+		return -ESHUTDOWN;
+	pthread_mutex_lock(&h->r->join);
+	r = reconnect(h);
+	pthread_mutex_unlock(&h->r->join);
+	if (r == -ESHUTDOWN)
+		return r;
+	ring(h, h->r->me.slot);
+	return 0;
+}
+
+/* 0: done; -ETIMEDOUT, -ESHUTDOWN: cancelled, or done at the last moment. */
+static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word)
+{
+	uint64_t end = now_ms() + DAEMON_WAIT_MS;
+	unsigned turn = TURN_MS;
+	int r = 0;
+
+	while (ld_acq(&cell->word) == word) {			/* [Q1] */
+		futex_wait(&cell->word, word, turn);
+		if (ld_acq(&cell->word) != word)		/* [Q1] */
+			break;
+		r = look_after_daemon(h);
+		if (!r && now_ms() >= end)
+			r = -ETIMEDOUT;
+		/* [Q1] gives up, unless the answer comes first. */
+		if (r && cas_ar(&cell->word, &word, (word & ~3u) | CELL_IDLE))
+			return r;
+		if (turn < TURN_MAX_MS)
+			turn *= 2;
+	}
+	return 0;
+}
+
+static int call_failed(mh_heap *h, const struct call *c, int err)
+{
+	static const char *const why[] = {
+		"no reason given", "the limit of mheapd --limit is reached",
+		"no memory behind the segments: /dev/shm or the memory cgroup "
+		"is full", "no free address range of that size (mheapd --size)",
+		"the span table is full (mheapd --size)",
+		"this client's quota of spans is used up (--quota-spans)" };
+	unsigned r = c->reason < 6 ? c->reason : 0;
+
+	if (err == -ENOMEM)
+		refuse(ENOMEM, "heap %s: out of memory: %s", h->name, why[r]);
+	else if (err == -ETIMEDOUT)
+		refuse(ETIMEDOUT, "heap %s: no answer from mheapd in %d s; is "
+		     "it running?", h->name, DAEMON_WAIT_MS / 1000);
+	else if (err == -ESHUTDOWN)
+		refuse(ESHUTDOWN, "heap %s has been destroyed", h->name);
+	else
+		refuse(-err, "heap %s: mheapd refused request %u: error %d",
+		     h->name, c->op, -err);
+	return err;
+}
+
+static void count_call(mh_heap *h, uint64_t ms)
+{
+	struct sh_slot *s = my_slot(h);
+
+	add_rlx(&s->daemon_calls, 1);				/* [C1] */
+	add_rlx(&s->waits, 1);					/* [C1] */
+	add_rlx(&s->wait_ns, ms * 1000000);			/* [C1] */
+}
+
+int call_daemon(mh_heap *h, struct call *c, bool nowait)
+{
+	uint64_t began = now_ms();
+	struct sh_cell *cell;
+	uint32_t i, word;
+	int r;
+
+	if (nowait) {
+		refuse(EAGAIN, "heap %s: mheapd would have to be asked", h->name);
+		return -EAGAIN;
+	}
+	i = cell_take(h);
+	cell = &my_slot(h)->cells[i];
+	word = post(h, cell, c);
+	r = wait_done(h, cell, word);
+	if (!r) {
+		r = cell->err;
+		c->result = cell->result;
+		c->reason = cell->reason;
+		st_rel(&cell->word, (word & ~3u) | CELL_IDLE);	/* [Q1] */
+	}
+	cell_give(h, i);
+	count_call(h, now_ms() - began);
+	return r ? call_failed(h, c, r) : 0;
+}

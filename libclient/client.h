@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.h - the private side of libmheap: what one process knows about one
+ * heap.  Nothing here is shared; when the process dies, none of it matters.
+ *
+ *	thread	mcache   arrays of free slots per span class; no lock
+ *	process pclass   the spans this process owns, per span class; its lock
+ *	process page table: one word per page of the arena, free's whole look-up
+ *
+ * Everything that grants rights lies in MADV_WIPEONFORK memory: in a forked
+ * child it reads as zero, which is "nothing is mine": arrays are empty and full
+ * at once, no page is ours, and the first slow path joins anew.
+ *
+ * Page table word:  pspan address << 16 | byte offset of the array header in an
+ * mcache.  0: not mine.  Offset 0 is a header that is empty and full for ever,
+ * so such a page's frees go the slow way, which looks again under the lock.
+ *
+ * Locks, outermost first (all private to the process, all in wiped memory):
+ *	rights.join	joining and reconnecting; file descriptors
+ *	pclass.lock	the class's spans; page table words of its pages
+ *	rights.pool	memory for pspans and mcaches
+ *	rights.calls	which request cells are in use
+ * A stripe of central may be tried under pclass.lock; the daemon is never
+ * called under it.
+ */
+#ifndef LIBCLIENT_CLIENT_H
+#define LIBCLIENT_CLIENT_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "include/mheap.h"
+#include "shm/central.h"
+
+#define HEAPS_MAX	32		/* attached at once by a process */
+#define CHUNK_BYTES	(4u << 20)
+#define CHUNKS_MAX	4096
+#define MC_STRIDE	(256u << 10)	/* address range of an mcache */
+#define ARRAYS		(1 + 2 * SC_LAST_SMALL)	/* 0 is the dummy */
+#define DAEMON_WAIT_MS	30000
+
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+#define HOT		__attribute__((aligned(64)))
+#define COLD		__attribute__((noinline, cold))
+
+struct slot_ref {		/* entry of a shared array */
+	void *_Atomic	 p;	/* [A1] */
+	_Atomic uint8_t	*parked;
+};
+
+struct array {
+	_Atomic uint32_t n;	/* [A1] free slots; others only peek */
+	uint32_t	 cap;
+	union {
+		void *_Atomic	 *own;	/* [A1] */
+		struct slot_ref	 *sh;
+	} e;
+};
+
+struct mcache {
+	struct array	 a[ARRAYS];
+	_Atomic uint64_t seen;		/* [A1] epoch at its last slow path */
+	_Atomic uint32_t taken;		/* [A1] a thread uses it */
+	uint32_t	 serial;	/* of the attach it belongs to */
+	struct mcache	*next;		/* all mcaches of the heap; append only */
+	uint32_t	 noted[ARRAYS];	/* n as of the last slow path */
+	uint32_t	 filled[ARRAYS];	/* by the last refill */
+	uint64_t	 sum[ARRAYS];	/* of the body then */
+	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
+	uint32_t	 trim;		/* the trim it has taken part in */
+};
+
+enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };
+
+/* A span that this process owns.  Type-stable: reused for its class only. */
+struct pspan {
+	struct pspan	*next, *prev;
+	struct geom	 g;
+	char		*base;
+	_Atomic uint64_t *live;
+	_Atomic uint8_t	*parked;
+	uint64_t	*bits;		/* free in this process's hands */
+	uint64_t	*known;		/* owned spans: shared by us, not harvested */
+	uint32_t	 nfree, nknown;
+	uint32_t	 spc;
+	enum ps_where	 where;
+	bool		 mixed;		/* holds shared objects beside owned ones */
+	uint64_t	 epoch;		/* since when it is PENDING */
+};
+
+struct plist {
+	struct pspan	*head, *tail;
+	uint32_t	 n;
+};
+
+struct pclass {
+	pthread_mutex_t	 lock;
+	struct plist	 partial, exhausted, pending, unused;
+	uint32_t	 nempty;	/* in partial, wholly free */
+	uint32_t	 cursor;	/* of central_scan */
+};
+
+/* In wiped memory; a zero `live` is a process that has not joined (yet). */
+struct rights {
+	_Atomic uint32_t live;		/* [A1] serial of the attach */
+	pthread_mutex_t	 join, pool, calls;
+	pthread_cond_t	 cell_free;
+	struct party	 me;
+	uint64_t	 nonce;
+	uint32_t	 epoch;		/* of the daemon we talked to last */
+	uint32_t	 cells;		/* bit: request cell in use */
+	_Atomic uint64_t giveups;	/* [A1] epoch of give-ups */
+	struct mcache	*_Atomic mcaches;	/* [A1] */
+	uint32_t	 chunk;		/* pool: which, and how far */
+	uint32_t	 chunk_used;
+	_Atomic uint32_t trims;		/* [A1] */
+	_Atomic uint32_t returned;	/* [A1] spans listed, for sweep hints */
+	struct pclass	 cls[SPAN_CLASSES];
+};
+
+struct fd_id {
+	int	 fd;
+	dev_t	 dev;
+	ino_t	 ino;
+};
+
+struct mh_heap {
+	char		*arena;		/* fast path */
+	uint64_t	*pt;		/* fast path */
+	uint64_t	 npages;	/* fast path; 0 when detached */
+	struct rights	*r;
+	struct seg	 sg;
+	unsigned	 flags, refs, index;
+	uint32_t	 serial;
+	bool		 attached;
+	char		 name[64];
+	char		 socket_path[108];
+	struct fd_id	 sock, bell;
+	void		*heap_map, *central_map;
+	ino_t		 heap_ino;
+	uint64_t	 pt_bytes;
+	_Atomic uint64_t *populated;	/* [A1] bit per page; behind pt */
+	char		*chunks[CHUNKS_MAX];
+	uint32_t	 nchunks;
+	char		*mc_next, *mc_end;
+	char		 daemon_version[32];
+};
+
+struct tls {
+	mh_heap		*heap;		/* of the last use, with its mcache */
+	struct mcache	*mc;
+	bool		 inside;	/* a slow path is running */
+	bool		 keyed;
+	struct mcache	*by_heap[HEAPS_MAX];
+};
+extern __thread struct tls tls __attribute__((visibility("hidden")));
+
+/* Index of a span class's array; 0 (the dummy) for run classes. */
+static inline uint32_t array_index(uint32_t spc)
+{
+	uint32_t sc = spc_size_class(spc), life = spc_life(spc);
+
+	if (!sc_is_small(sc) || life > LIFE_SHARED)
+		return 0;
+	return sc + life * SC_LAST_SMALL;
+}
+
+static inline uint32_t array_spc(uint32_t i)
+{
+	return i <= SC_LAST_SMALL ? span_class(LIFE_OWNED, i) :
+	       span_class(LIFE_SHARED, i - SC_LAST_SMALL);
+}
+
+static inline bool array_shared(uint32_t i)
+{
+	return i > SC_LAST_SMALL;
+}
+
+static inline struct pspan *pt_pspan(uint64_t w)
+{
+	return (struct pspan *)(uintptr_t)(w >> 16);
+}
+
+static inline uint64_t pt_word(const struct pspan *ps, uint32_t array)
+{
+	return (uint64_t)(uintptr_t)ps << 16 | array * sizeof(struct array);
+}
+
+static inline bool bit_test(const uint64_t *bits, uint32_t i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+static inline void bit_set(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= 1ull << i % 64;
+}
+
+static inline void bit_clear(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] &= ~(1ull << i % 64);
+}
+
+static inline struct pclass *pclass_of(mh_heap *h, uint32_t spc)
+{
+	return &h->r->cls[spc];
+}
+
+static inline struct sh_slot *my_slot(mh_heap *h)
+{
+	return &h->sg.slots[h->r->me.slot];
+}
+
+/* error.c */
+int refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void *refuse_null(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int misuse(mh_heap *h, const void *p, int err);
+
+/* enter.c: every slow path begins with enter() and ends with leave(). */
+struct mcache *enter(mh_heap *h);	/* NULL: failed, errno set */
+bool enter_any(mh_heap *h);		/* without an mcache, e.g. read-only */
+void leave(void);
+
+/* attach.c */
+mh_heap *heap_at(unsigned index);
+mh_heap *attach_view(const char *name, unsigned flags, const struct seg *sg,
+		     struct party me);
+
+/* rights.c: wiped memory */
+int rights_first(mh_heap *h);		/* before the handshake */
+int rights_make(mh_heap *h);		/* page table, once the size is known */
+void rights_clear(mh_heap *h);		/* all zero again, addresses kept */
+void *pool_take(mh_heap *h, size_t bytes);	/* zeroed, 64-aligned */
+struct mcache *mcache_take(mh_heap *h);
+void mcache_drop(mh_heap *h, struct mcache *mc);
+
+/* connect.c */
+int join_heap(mh_heap *h);		/* connect, map if need be, claim a slot */
+int reconnect(mh_heap *h);		/* the daemon was restarted */
+int part_heap(mh_heap *h);		/* BYE */
+unsigned daemon_away(mh_heap *h);
+void unmap_heap(mh_heap *h);
+void close_heap_fds(mh_heap *h);
+bool fd_is_ours(const struct fd_id *f);
+int start_daemon(mh_heap *h);		/* start.c */
+
+/* call.c */
+struct call {
+	uint32_t op, arg[4];
+	uint64_t value;
+	const char *text;
+	uint32_t result, reason;
+};
+int call_daemon(mh_heap *h, struct call *c, bool nowait); /* 0 or -errno */
+void ring(mh_heap *h, uint32_t slot);	/* bell bit and eventfd */
+void want_spans(mh_heap *h, uint32_t spc);
+void hint_sweep(mh_heap *h);
+
+/* obtain.c */
+int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
+		bool nowait, struct geom *ret_g);
+bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g);
+void populate(mh_heap *h, const struct geom *g);
+void pass_span(mh_heap *h, const struct geom *g);	/* dispose and list */
+void offer_span(mh_heap *h, const struct geom *g);	/* is LISTED now */
+
+/* spancache.c; all under the class lock */
+void plist_add(struct plist *l, struct pspan *ps);
+void plist_add_head(struct plist *l, struct pspan *ps);
+void plist_del(struct plist *l, struct pspan *ps);
+struct plist *plist_of(struct pclass *c, const struct pspan *ps);
+void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to);
+struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g);
+void ps_map(mh_heap *h, struct pspan *ps, bool fast);	/* page table words */
+void ps_unmap(mh_heap *h, struct pspan *ps);
+void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps);
+void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep);
+bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_slot);
+uint64_t ps_takeable(struct pspan *ps, uint32_t w);
+
+/* harvest.c; under the class lock */
+uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps);
+struct pspan *harvest_some(mh_heap *h, struct pclass *c);
+void giveup_exhausted(mh_heap *h, struct pclass *c, struct mcache *mc);
+void giveup_pending(mh_heap *h, struct pclass *c);
+bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps);
+
+/* mcache.c */
+uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait);
+int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
+void flush_all(mh_heap *h, struct mcache *mc);
+void thread_gone(void *unused);
+
+/* alloc.c, free.c, run.c */
+void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);
+void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
+		bool nowait);
+int free_checked(mh_heap *h, void *p);		/* 0 or -errno */
+int free_foreign(mh_heap *h, void *p);		/* 0 or -errno */
+int free_run(mh_heap *h, struct pclass *c, struct pspan *ps);
+void cache_note(mh_heap *h, int64_t cached, int64_t inuse);
+
+#endif

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connect.c - the socket: handshake, descriptors, mapping, reconnecting and
+ * leaving.  Before a descriptor is used it is compared with what it was at
+ * attach (applications close what they don't know).  Lock: rights.join, held
+ * by the callers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libclient/client.h"
+#include "shm/text.h"
+#include "shm/wire.h"
+
+#define REPLY_MS	10000
+#define HUGE		(2u << 20)
+
+static struct fd_id fd_note(int fd)
+{
+	struct fd_id id = { .fd = fd };
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st)) {
+		id.dev = st.st_dev;
+		id.ino = st.st_ino;
+	}
+	return id;
+}
+
+bool fd_is_ours(const struct fd_id *f)
+{
+	struct stat st;
+
+	return f->fd >= 0 && !fstat(f->fd, &st) && st.st_dev == f->dev &&
+	       st.st_ino == f->ino;
+}
+
+static void fd_close(struct fd_id *f)
+{
+	if (fd_is_ours(f))
+		close(f->fd);
+	f->fd = -1;
+}
+
+void close_heap_fds(mh_heap *h)
+{
+	fd_close(&h->sock);
+	fd_close(&h->bell);
+}
+
+static int dial(mh_heap *h, int *ret_fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	copy_text(a.sun_path, sizeof(a.sun_path), h->socket_path);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		int err = errno;
+
+		close(fd);
+		return -err;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int wait_reply(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int r;
+
+	do {
+		r = poll(&p, 1, REPLY_MS);
+	} while (r < 0 && errno == EINTR);
+	return r > 0 ? 0 : r < 0 ? -errno : -ETIMEDOUT;
+}
+
+static int take_fds(struct msghdr *m, int fds[WIRE_FDS])
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	size_t n = 0;
+
+	for (int i = 0; i < WIRE_FDS; i++)
+		fds[i] = -1;
+	if (m->msg_flags & MSG_CTRUNC)
+		return -EMFILE;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (n > WIRE_FDS)
+		n = WIRE_FDS;
+	if (n)
+		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	return 0;
+}
+
+static int recv_welcome(int fd, struct wire_welcome *w, int fds[WIRE_FDS])
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(WIRE_FDS * sizeof(int))];
+	} c;
+	struct iovec io = { w, sizeof(*w) };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1,
+			    .msg_control = c.buf,
+			    .msg_controllen = sizeof(c.buf) };
+	ssize_t n;
+	int r = wait_reply(fd);
+
+	if (r)
+		return r;
+	n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	if (!n)
+		return -ECONNRESET;
+	r = take_fds(&m, fds);
+	if (n != sizeof(*w) || w->magic != WIRE_MAGIC)
+		return -EPROTO;
+	w->text[sizeof(w->text) - 1] = 0;
+	return r;
+}
+
+static void close_all(int fds[WIRE_FDS])
+{
+	for (int i = 0; i < WIRE_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int greet(mh_heap *h, int fd, uint32_t flags, struct wire_welcome *w,
+		 int fds[WIRE_FDS])
+{
+	struct wire_hello hello = {
+		.magic = WIRE_MAGIC, .type = WIRE_HELLO,
+		.version = WIRE_VERSION, .abi = sh_abi(),
+		.flags = flags | (h->flags & MH_READONLY ? WIRE_READONLY : 0),
+		.slot = h->r->me.slot, .gen = h->r->me.gen,
+		.nonce = h->r->nonce, .lib_version = PACKAGE_VERSION };
+
+	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
+		return -errno;
+	return recv_welcome(fd, w, fds);
+}
+
+static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
+{
+	struct wire_ready m = { .magic = WIRE_MAGIC, .type = type,
+				.nonce = nonce };
+	int r;
+
+	if (send(fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m))
+		return -errno;
+	r = wait_reply(fd);
+	if (r)
+		return r;
+	if (recv(fd, &m, sizeof(m), 0) != sizeof(m) || m.type != reply)
+		return -EPROTO;
+	return m.status;
+}
+
+static void *map(int fd, uint64_t bytes, int prot, void *at, int flags)
+{
+	void *p = mmap(at, bytes, prot, MAP_SHARED | flags, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* At the daemon's base if that is free, else anywhere at a multiple of 2 MiB. */
+static char *map_arena(int fd, uint64_t bytes, uint64_t base, bool readonly)
+{
+	int prot = readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+	char *p = base ? map(fd, bytes, prot, (void *)(uintptr_t)base,
+			     MAP_FIXED_NOREPLACE | MAP_NORESERVE) : NULL;
+	char *room;
+
+	if (p && (uint64_t)(uintptr_t)p == base)
+		return p;
+	if (p)
+		munmap(p, bytes);
+	room = mmap(NULL, bytes + HUGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return NULL;
+	p = (char *)round_up((uint64_t)(uintptr_t)room, HUGE);
+	if (p > room)
+		munmap(room, (size_t)(p - room));
+	munmap(p + bytes, (size_t)(room + HUGE - p));
+	return map(fd, bytes, prot, p, MAP_FIXED | MAP_NORESERVE);
+}
+
+void unmap_heap(mh_heap *h)
+{
+	if (h->arena)
+		munmap(h->arena, h->sg.geo.reserve_bytes);
+	if (h->central_map)
+		munmap(h->central_map, h->sg.geo.central_bytes);
+	if (h->heap_map)
+		munmap(h->heap_map, h->sg.geo.heap_bytes);
+	h->arena = NULL;
+	h->central_map = h->heap_map = NULL;
+	h->npages = 0;
+}
+
+static int map_heap(mh_heap *h, const struct wire_welcome *w,
+		    const int fds[WIRE_FDS])
+{
+	char *arena;
+	int r;
+
+	h->heap_map = map(fds[WIRE_FD_HEAP], w->heap_bytes, PROT_READ, NULL, 0);
+	h->central_map = map(fds[WIRE_FD_CENTRAL], w->central_bytes,
+			     PROT_READ | PROT_WRITE, NULL, 0);
+	arena = map_arena(fds[WIRE_FD_ARENA], w->arena_bytes, w->base,
+			  h->flags & MH_READONLY);
+	if (!h->heap_map || !h->central_map || !arena)
+		return -ENOMEM;
+	r = seg_view(&h->sg, h->heap_map, w->heap_bytes, h->central_map,
+		     w->central_bytes, arena);
+	if (r)
+		return r;
+	madvise(arena, w->arena_bytes, MADV_DONTDUMP);
+	madvise(h->central_map, w->central_bytes, MADV_DONTDUMP);
+	h->arena = arena;
+	h->npages = h->flags & MH_READONLY ? 0 : h->sg.geo.npages;
+	return 0;
+}
+
+static int refused(mh_heap *h, int r, const struct wire_welcome *w)
+{
+	switch (-r) {
+	case ENOENT:
+		refuse(ENOENT, "no heap %s: there is no socket %s; start one with "
+		     "`mheapd --name %s`, or attach with MH_START", h->name,
+		     h->socket_path, h->name);
+		break;
+	case ECONNREFUSED:
+		refuse(ECONNREFUSED, "heap %s: nobody listens on %s; its mheapd "
+		     "is not running", h->name, h->socket_path);
+		break;
+	case EACCES:
+		refuse(EACCES, "heap %s: no permission for %s; the same user, root "
+		     "and the daemon's --group may attach", h->name,
+		     h->socket_path);
+		break;
+	case EPROTO:
+		refuse(EPROTO, "heap %s: %s", h->name, w->text[0] ? w->text :
+		     "its mheapd speaks another protocol");
+		break;
+	case EMFILE:
+		refuse(EMFILE, "heap %s: this process has no file descriptors "
+		     "left (ulimit -n)", h->name);
+		break;
+	default:
+		refuse(-r, "heap %s: %s", h->name, w->text[0] ? w->text :
+		     strerror(-r));
+	}
+	return -errno;
+}
+
+/* The welcome is in: map (first time), then confirm. */
+static int settle(mh_heap *h, int fd, const struct wire_welcome *w,
+		  const int fds[WIRE_FDS])
+{
+	int r = h->heap_map ? 0 : map_heap(h, w, fds);
+
+	if (!r)
+		r = rights_make(h);
+	if (!r)
+		r = confirm(fd, WIRE_READY, WIRE_GO, w->nonce);
+	if (r)
+		return r;
+	h->r->me = (struct party){ w->slot, w->gen };
+	h->r->nonce = w->nonce;
+	h->r->epoch = w->epoch;
+	memcpy(h->daemon_version, w->daemon_version, sizeof(h->daemon_version));
+	close_heap_fds(h);
+	h->sock = fd_note(fd);
+	h->bell = fd_note(fds[WIRE_FD_BELL]);
+	return 0;
+}
+
+static int same_heap(mh_heap *h, const struct wire_welcome *w,
+		     const int fds[WIRE_FDS])
+{
+	struct stat st;
+
+	if (!h->heap_map)
+		return 0;
+	if (fstat(fds[WIRE_FD_HEAP], &st) || st.st_ino != h->heap_ino ||
+	    w->heap_bytes != h->sg.geo.heap_bytes)
+		return -ESHUTDOWN;
+	return 0;
+}
+
+static int handshake(mh_heap *h, uint32_t flags, struct wire_welcome *w)
+{
+	int fds[WIRE_FDS] = { -1, -1, -1, -1 }, fd = -1;
+	int r = dial(h, &fd);
+	struct stat st;
+
+	if (r)
+		return r;
+	r = greet(h, fd, flags, w, fds);
+	if (!r)
+		r = w->status;
+	if (!r)
+		r = same_heap(h, w, fds);
+	if (!r && !fstat(fds[WIRE_FD_HEAP], &st))
+		h->heap_ino = st.st_ino;
+	if (!r)
+		r = settle(h, fd, w, fds);
+	if (r) {
+		close(fd);
+		close_all(fds);
+		return r;
+	}
+	close(fds[WIRE_FD_HEAP]);
+	close(fds[WIRE_FD_CENTRAL]);
+	close(fds[WIRE_FD_ARENA]);
+	return 0;
+}
+
+/* 0, or -errno with the sentence said. */
+int join_heap(mh_heap *h)
+{
+	struct wire_welcome w = { 0 };
+	int r = handshake(h, 0, &w);
+
+	if (r)
+		return refused(h, r, &w);
+	st_rel(&h->r->live, h->serial);				/* [A1] */
+	return 0;
+}
+
+static bool hung_up(mh_heap *h)
+{
+	struct pollfd p = { .fd = h->sock.fd, .events = POLLIN };
+
+	if (!fd_is_ours(&h->sock))
+		return true;
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLIN);
+}
+
+unsigned daemon_away(mh_heap *h)
+{
+	return hung_up(h) ? 1 : 0;
+}
+
+/* If the daemon was restarted: tells the new one who we are. */
+int reconnect(mh_heap *h)
+{
+	struct wire_welcome w = { 0 };
+	int r;
+
+	if (!hung_up(h) && h->r->epoch == ld_acq(&h->sg.hdr->epoch)) /* [H1] */
+		return 0;
+	r = handshake(h, WIRE_RESUME, &w);
+	if ((r == -ENOENT || r == -ECONNREFUSED) && h->flags & MH_START)
+		start_daemon(h);
+	return r;
+}
+
+int part_heap(mh_heap *h)
+{
+	int r = hung_up(h) ? -ETIMEDOUT :
+		confirm(h->sock.fd, WIRE_BYE, WIRE_GONE, h->r->nonce);
+
+	close_heap_fds(h);
+	return r;
+}

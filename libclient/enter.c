@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enter.c - the door of every slow path: refuses re-entry from a signal handler
+ * (EDEADLK), joins the heap if this process has not yet (first use, or a
+ * forked child), finds or makes the thread's mcache, and takes note of the
+ * give-ups that wait for each thread to pass here.
+ *
+ * Locks: rights.join while joining.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/client.h"
+
+/* Arrays empty and full at once, no page ours: what every thread starts with. */
+static struct mcache nothing;
+__thread struct tls tls = { .mc = &nothing };
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+static void make_key(void)
+{
+	pthread_key_create(&exit_key, thread_gone);
+}
+
+static bool alive(mh_heap *h)
+{
+	uint32_t live = ld_acq(&h->r->live);			/* [A1] */
+	uint64_t w;
+
+	if (live != h->serial)
+		return false;
+	w = ld_acq(&h->sg.clients[h->r->me.slot].word);		/* [R1] */
+	return (w >> 8 & GEN_MASK) == h->r->me.gen &&
+	       (w & 0xff) != CLIENT_FREE && (w & 0xff) != CLIENT_DYING;
+}
+
+static int rejoin(mh_heap *h)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&h->r->join);
+	if (ld_acq(&h->r->live) != h->serial)			/* [A1] */
+		r = join_heap(h);
+	pthread_mutex_unlock(&h->r->join);
+	return r;
+}
+
+static bool usable(mh_heap *h)
+{
+	if (likely(h->attached && alive(h)) &&
+	    ld_acq(&h->sg.hdr->status) != HEAP_DESTROYED)	/* [H1] */
+		return true;
+	if (!h->attached) {
+		refuse(EINVAL, "the heap is not attached");
+		return false;
+	}
+	if (ld_acq(&h->sg.hdr->status) == HEAP_DESTROYED) {	/* [H1] */
+		refuse(ESHUTDOWN, "heap %s has been destroyed", h->name);
+		return false;
+	}
+	if (ld_acq(&h->r->live) == h->serial) {			/* [A1] */
+		refuse(ESHUTDOWN, "heap %s: this client was taken for dead",
+		     h->name);
+		return false;
+	}
+	return !rejoin(h);	/* says why itself */
+}
+
+bool enter_any(mh_heap *h)
+{
+	if (tls.inside) {
+		refuse(EDEADLK, "called from a signal handler that interrupted "
+		     "libmheap in this thread");
+		return false;
+	}
+	tls.inside = true;
+	order_for_recovery();
+	if (usable(h))
+		return true;
+	leave();
+	return false;
+}
+
+void leave(void)
+{
+	order_for_recovery();
+	tls.inside = false;
+}
+
+static struct mcache *find_mcache(mh_heap *h)
+{
+	struct mcache *mc = tls.by_heap[h->index];
+
+	if (mc && mc->serial == h->serial && ld_rlx(&mc->taken)) /* [A1] */
+		return mc;
+	mc = mcache_take(h);
+	if (!mc) {
+		refuse(ENOMEM, "no memory for a thread's cache");
+		return NULL;
+	}
+	pthread_once(&exit_once, make_key);
+	pthread_setspecific(exit_key, &tls);
+	tls.by_heap[h->index] = mc;
+	return mc;
+}
+
+struct mcache *enter(mh_heap *h)
+{
+	struct mcache *mc;
+
+	if (!enter_any(h))
+		return NULL;
+	if (h->flags & MH_READONLY) {
+		refuse(EROFS, "heap %s is attached read-only", h->name);
+		leave();
+		return NULL;
+	}
+	mc = find_mcache(h);
+	if (!mc) {
+		leave();
+		return NULL;
+	}
+	tls.heap = h;
+	tls.mc = mc;
+	/* [A1] acquire: page table words forgotten before this epoch are seen. */
+	st_rel(&mc->seen, ld_acq(&h->r->giveups));
+	if (unlikely(mc->trim != ld_rlx(&h->r->trims))) {	/* [A1] */
+		mc->trim = ld_rlx(&h->r->trims);		/* [A1] */
+		flush_all(h, mc);
+	}
+	return mc;
+}
+
+/* The thread ends: what its arrays hold goes back, for each heap. */
+void thread_gone(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < HEAPS_MAX; i++) {
+		struct mcache *mc = tls.by_heap[i];
+		mh_heap *h = mc ? heap_at(i) : NULL;
+
+		tls.by_heap[i] = NULL;
+		if (!h || !h->attached || mc->serial != h->serial ||
+		    ld_acq(&h->r->live) != h->serial)		/* [A1] */
+			continue;
+		tls.inside = true;
+		flush_all(h, mc);
+		mcache_drop(h, mc);
+		tls.inside = false;
+	}
+	tls.heap = NULL;
+	tls.mc = &nothing;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * free.c - freeing.  The page table word says all: whose, which array.  A slot
+ * of a span of ours goes on this thread's array (leased: parked first);
+ * anything else goes the slow way, which looks again under the class lock and
+ * ends in the one atomic of a foreign free.
+ */
+#include <errno.h>
+
+#include "libclient/client.h"
+
+static COLD void free_slow(mh_heap *h, void *p)
+{
+	int saved = errno, r;
+
+	if (!p)
+		return;
+	r = free_checked(h, p);
+	if (r == -EDEADLK || r == -ESHUTDOWN || r == -ENOMEM)
+		errno = -r;
+	else if (r)
+		misuse(h, p, -r);
+	else
+		errno = saved;
+}
+
+/* A slot of a leased span of ours, in a thread with room in its array. */
+static COLD void bad_shared(mh_heap *h, void *p, int err)
+{
+	misuse(h, p, err);
+}
+
+static inline bool push_shared(mh_heap *h, struct array *a, uint64_t w, void *p)
+{
+	struct pspan *ps = pt_pspan(w);
+	uint32_t n = ld_rlx(&a->n), slot;		/* [A1] */
+	_Atomic uint8_t *parked;
+
+	if (unlikely(n >= a->cap))
+		return false;
+	if (unlikely(!sc_slot_start(spc_size_class(ps->spc),
+				    (uint32_t)((char *)p - ps->base), &slot))) {
+		bad_shared(h, p, EINVAL);
+		return true;
+	}
+	parked = &ps->parked[slot];
+	if (unlikely(ld_rlx(parked))) {			/* [P1] */
+		bad_shared(h, p, EALREADY);
+		return true;
+	}
+	/* [P1] */
+	st_rlx(parked, 1);
+	order_for_recovery();
+	st_rlx(&a->e.sh[n].p, p);			/* [A1] */
+	a->e.sh[n].parked = parked;
+	st_rel(&a->n, n + 1);				/* [A1] */
+	return true;
+}
+
+#define SHARED_OFF	((1 + SC_LAST_SMALL) * sizeof(struct array))
+
+HOT void mh_free(mh_heap *h, void *p)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT, w;
+	struct array *a;
+	uint32_t n;
+
+	if (unlikely(tls.heap != h || page >= h->npages)) {
+		free_slow(h, p);
+		return;
+	}
+	w = __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+	a = (struct array *)(void *)((char *)tls.mc + (uint16_t)w);
+	if ((uint16_t)w >= SHARED_OFF) {
+		if (unlikely(!push_shared(h, a, w, p)))
+			free_slow(h, p);
+		return;
+	}
+	n = ld_rlx(&a->n);				/* [A1] */
+	if (unlikely(n >= a->cap)) {
+		free_slow(h, p);
+		return;
+	}
+	st_rlx(&a->e.own[n], p);			/* [A1] */
+	st_rlx(&a->n, n + 1);				/* [A1] */
+}
+
+/*
+ * Free of a shared object in a span that is not ours (or treats the slot as
+ * not ours): one atomic clears its live bit; then the state is read.
+ */
+int free_foreign(mh_heap *h, void *p)
+{
+	uint64_t off = (uint64_t)((char *)p - h->arena), bit;
+	_Atomic uint64_t *live;
+	struct geom g;
+	uint32_t slot;
+
+	if (off >= (uint64_t)seg_page_top(&h->sg) << PAGE_SHIFT ||
+	    !geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g) ||
+	    !geom_slot(&g, off, &slot))
+		return -EINVAL;
+	live = &geom_live(&h->sg, &g)[slot / 64];
+	bit = 1ull << slot % 64;
+	if (!(ld_rlx(live) & bit) || !(andnot_sc(live, bit) & bit)) /* [L1] */
+		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
+		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
+	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
+	if (span_freed(&h->sg, &g, h->r->me))
+		offer_span(h, &g);
+	return 0;
+}
+
+/* Is the slot in some thread's array?  Class lock held: arrays don't flush. */
+static bool in_an_array(mh_heap *h, uint32_t i, const void *p)
+{
+	for (struct mcache *mc = ld_acq(&h->r->mcaches); mc && i; mc = mc->next) {
+		uint32_t n = ld_acq(&mc->a[i].n);		/* [A1] */
+
+		for (uint32_t k = 0; k < n; k++)
+			if (p == (array_shared(i) ?
+				  ld_rlx(&mc->a[i].e.sh[k].p) :	/* [A1] */
+				  ld_rlx(&mc->a[i].e.own[k])))	/* [A1] */
+				return true;
+	}
+	return false;
+}
+
+/* What freeing p in our span ps should do: 0 push, 1 foreign, or -errno. */
+static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
+{
+	uint32_t slot, i = array_index(ps->spc);
+
+	if (!ps_slot(ps, p, &slot))
+		return -EINVAL;
+	if (bit_test(ps->bits, slot))
+		return -EALREADY;
+	if (ps->parked && ld_rlx(&ps->parked[slot]))		/* [P1] */
+		return -EALREADY;
+	if (ps->parked)
+		return ps->where == PS_PENDING ||
+		       !(ld_acq(&ps->live[slot / 64]) >> slot % 64 & 1); /* [L1] */
+	if (bit_test(ps->known, slot))
+		return ld_acq(&ps->live[slot / 64]) >> slot % 64 & 1 ? /* [L1] */
+		       1 : -EALREADY;
+	return deep && in_an_array(h, i, p) ? -EALREADY : 0;
+}
+
+/* CHECKED heaps: straight into the bitmap. */
+static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
+		       const void *p)
+{
+	uint32_t slot;
+
+	if (!ps_slot(ps, p, &slot))
+		return;
+	if (ps->parked)
+		st_rlx(&ps->parked[slot], 1);			/* [P1] */
+	order_for_recovery();
+	bit_set(ps->bits, slot);
+	ps->nfree++;
+	if (ps->nfree == ps->g.nslots)
+		c->nempty++;
+	ps_move(c, ps, PS_PARTIAL);
+	cache_note(h, (int64_t)ps->g.elem, -(int64_t)ps->g.elem);
+	ps_trim_empty(h, c, 1);
+}
+
+/* Class lock held, judged 0: onto the thread's array, which has room. */
+static void put_array(struct mcache *mc, struct pspan *ps, void *p)
+{
+	struct array *a = &mc->a[array_index(ps->spc)];
+	uint32_t n = ld_rlx(&a->n), slot;			/* [A1] */
+
+	if (!ps->parked) {
+		st_rlx(&a->e.own[n], p);			/* [A1] */
+	} else if (ps_slot(ps, p, &slot)) {
+		st_rlx(&ps->parked[slot], 1);			/* [P1] */
+		order_for_recovery();
+		st_rlx(&a->e.sh[n].p, p);			/* [A1] */
+		a->e.sh[n].parked = &ps->parked[slot];
+	}
+	st_rel(&a->n, n + 1);					/* [A1] */
+}
+
+static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
+{
+	struct array *a = &mc->a[i];
+	uint32_t n = ld_rlx(&a->n), most;			/* [A1] */
+
+	if (n < a->cap)
+		return 0;
+	most = sc_cache_max(spc_size_class(array_spc(i)));
+	if (a->cap < most) {
+		a->cap = a->cap ? a->cap * 2 : 8;
+		if (a->cap > most)
+			a->cap = most;
+		return 0;
+	}
+	return flush(h, mc, i, a->cap / 2);
+}
+
+/* Our page, as w says: 0, -errno, or 1 if it is to be freed as foreign. */
+static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
+		     bool deep)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	struct pspan *ps = pt_pspan(w);
+	uint32_t spc = ps->spc, i = array_index(spc);
+	struct pclass *c = pclass_of(h, spc);
+	int r;
+
+	if (i && !(h->flags & MH_CHECKED))
+		make_room(h, mc, i);
+	pthread_mutex_lock(&c->lock);
+	if (__atomic_load_n(&h->pt[page], __ATOMIC_RELAXED) != w) {
+		pthread_mutex_unlock(&c->lock);
+		return -EAGAIN;
+	}
+	r = judge(h, ps, p, deep);
+	if (!r && !i)
+		r = free_run(h, c, ps);
+	else if (!r && h->flags & MH_CHECKED)
+		put_direct(h, c, ps, p);
+	else if (!r)
+		put_array(mc, ps, p);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static int free_inside(mh_heap *h, struct mcache *mc, void *p, bool deep)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	int r;
+
+	if (page >= h->npages)
+		return -EINVAL;
+	do {
+		uint64_t w = __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+
+		r = w ? free_mine(h, mc, w, p, deep) : 1;
+	} while (r == -EAGAIN);
+	return r == 1 ? free_foreign(h, p) : r;
+}
+
+static int free_deep(mh_heap *h, void *p, bool deep)
+{
+	struct mcache *mc = enter(h);
+	int r;
+
+	if (!mc)
+		return -errno;
+	r = free_inside(h, mc, p, deep);
+	leave();
+	return r;
+}
+
+int free_checked(mh_heap *h, void *p)
+{
+	return free_deep(h, p, h->flags & MH_CHECKED);
+}
+
+int mh_try_free(mh_heap *h, void *p)
+{
+	int r = p ? free_deep(h, p, true) : 0;
+
+	if (!r)
+		return 0;
+	if (r == -EINVAL || r == -EPERM || r == -EALREADY)
+		refuse(-r, "heap %s: mh_try_free(%p): %s", h->name, p,
+		     r == -EINVAL ? "not the start of an object" :
+		     r == -EPERM ? "owned by another process, or freed before" :
+		     "freed before");
+	errno = -r;
+	return -1;
+}
+
+void mh_free_batch(mh_heap *h, void **p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		mh_free(h, p[i]);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * harvest.c - what others freed comes back, and spans that this process has no
+ * more use for are given up.  Every function runs under the class lock.
+ *
+ * Give-up of a leased span with objects in it takes steps, because a thread may
+ * stand between its look-up ("mine") and its push: forget the page table words
+ * (frees go the foreign way from then on), count an epoch, and close only once
+ * every thread has been at a slow path since and no array holds one of its
+ * slots.  models/core_bytes.pml -DV_EPOCH is the proof.
+ */
+#include "libclient/client.h"
+
+#define LOOKS		4u	/* exhausted spans looked at per refill */
+#define PENDING_MAX	16u
+
+/* Freed by others: not live, not parked, not in my bitmap. */
+static uint64_t freed_leased(struct pspan *ps, uint32_t w)
+{
+	uint64_t cand = ~ld_acq(&ps->live[w]) & ~ps->bits[w] &	/* [L1] */
+			slot_mask(ps->g.nslots, w);
+	uint64_t freed = cand;
+
+	for (uint64_t m = cand; m; m &= m - 1) {
+		uint32_t b = (uint32_t)__builtin_ctzll(m);
+
+		if (ld_rlx(&ps->parked[w * 64 + b]))		/* [P1] */
+			freed &= ~(1ull << b);
+	}
+	return freed;
+}
+
+static void take_leased(struct pspan *ps, uint32_t w, uint64_t freed)
+{
+	for (uint64_t m = freed; m; m &= m - 1)			/* [P1] */
+		st_rlx(&ps->parked[w * 64 + (uint32_t)__builtin_ctzll(m)], 1);
+	order_for_recovery();
+	or_rel(&ps->live[w], freed);				/* [L1] */
+	ps->bits[w] |= freed;
+}
+
+static uint64_t freed_owned(const struct pspan *ps, uint32_t w)
+{
+	return ps->known[w] & ~ld_acq(&ps->live[w]);		/* [L1] */
+}
+
+static uint32_t count_freed(struct pspan *ps)
+{
+	uint32_t n = 0;
+
+	for (uint32_t w = 0; w < live_words(ps->g.nslots); w++) {
+		uint64_t live = ld_rlx(&ps->live[w]);		/* [L1] */
+		uint64_t used = ps->parked ? ~ps->bits[w] : ps->known[w];
+
+		n += (uint32_t)__builtin_popcountll(used & ~live &
+						    slot_mask(ps->g.nslots, w));
+	}
+	return n;
+}
+
+uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
+{
+	uint32_t got = 0, was = ps->nfree;
+
+	for (uint32_t w = 0; w < live_words(ps->g.nslots); w++) {
+		uint64_t f = ps->parked ? freed_leased(ps, w) :
+			     freed_owned(ps, w);
+
+		if (!f)
+			continue;
+		if (ps->parked) {
+			take_leased(ps, w, f);
+		} else {
+			ps->known[w] &= ~f;
+			ps->bits[w] |= f;
+		}
+		got += (uint32_t)__builtin_popcountll(f);
+	}
+	if (!got)
+		return 0;
+	ps->nfree += got;
+	if (!ps->parked)
+		ps->nknown -= got;
+	if (ps->mixed && !ps->nknown) {
+		ps->mixed = false;
+		ps_map(h, ps, true);
+	}
+	if (ps->where != PS_PARTIAL || was == 0)
+		ps_move(c, ps, PS_PARTIAL);
+	if (ps->nfree == ps->g.nslots)
+		c->nempty++;
+	add_rlx(&my_slot(h)->harvests, 1);			/* [C1] */
+	cache_note(h, (int64_t)(got * ps->g.elem), 0);
+	return got;
+}
+
+/* Of a few exhausted spans, one that has got enough free slots. */
+struct pspan *harvest_some(mh_heap *h, struct pclass *c)
+{
+	for (uint32_t i = 0; i < LOOKS && c->exhausted.head; i++) {
+		struct pspan *ps = c->exhausted.head;
+
+		if (count_freed(ps) >= span_threshold(&ps->g) &&
+		    ps_harvest(h, c, ps))
+			return ps;
+		ps_move(c, ps, PS_EXHAUSTED);	/* to the tail */
+	}
+	return NULL;
+}
+
+/* An owned span whose slots are all shared objects: the heap's consumers. */
+bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps)
+{
+	if (ps->parked || ps->nfree || ps->nknown != ps->g.nslots)
+		return false;
+	ps_release(h, c, ps);
+	return true;
+}
+
+static bool all_passed(mh_heap *h, uint64_t epoch)
+{
+	for (struct mcache *mc = ld_acq(&h->r->mcaches); mc; mc = mc->next)
+		if (ld_acq(&mc->taken) && ld_acq(&mc->seen) < epoch) /* [A1] */
+			return false;
+	return true;
+}
+
+/* Is every slot outside the bitmap unparked, that is: in no array? */
+static bool in_no_array(struct pspan *ps)
+{
+	for (uint32_t s = 0; s < ps->g.nslots; s++)		/* [P1] */
+		if (ld_rlx(&ps->parked[s]) && !bit_test(ps->bits, s))
+			return false;
+	return true;
+}
+
+static void forget(mh_heap *h, struct pclass *c, struct pspan *ps)
+{
+	ps_map(h, ps, false);
+	ps_move(c, ps, PS_PENDING);
+	ps->epoch = add_rlx(&h->r->giveups, 1) + 1;		/* [A1] */
+}
+
+static void recall(mh_heap *h, struct pclass *c, struct pspan *ps)
+{
+	ps_map(h, ps, true);
+	ps_move(c, ps, ps->nfree ? PS_PARTIAL : PS_EXHAUSTED);
+}
+
+/* Closes what may be closed; what has been freed meanwhile is taken back. */
+void giveup_pending(mh_heap *h, struct pclass *c)
+{
+	struct pspan *ps = c->pending.head, *next;
+
+	for (uint32_t i = 0; ps && i < LOOKS; ps = next, i++) {
+		next = ps->next;
+		if (all_passed(h, ps->epoch) && in_no_array(ps))
+			ps_release(h, c, ps);
+		else if (!c->partial.head &&
+			 count_freed(ps) >= span_threshold(&ps->g)) {
+			recall(h, c, ps);
+			ps_harvest(h, c, ps);
+		}
+	}
+}
+
+/*
+ * This thread's arrays of the class come back unchanged refill after refill:
+ * nobody frees here.  What it has used up is given to the heap's consumers.
+ */
+void giveup_exhausted(mh_heap *h, struct pclass *c, struct mcache *mc)
+{
+	struct pspan *ps;
+
+	while ((ps = c->exhausted.head) && c->pending.n < PENDING_MAX)
+		forget(h, c, ps);
+	/* [A1] This thread is at a slow path, with its array of the class empty. */
+	st_rel(&mc->seen, ld_acq(&h->r->giveups));
+	giveup_pending(h, c);
+}

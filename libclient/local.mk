@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# The library: its objects as libclient.la, where unit tests reach every symbol,
+# and linked with the symbol map as libmheap.la, which is installed.
+
+EXTRA_DIST += %D%/libmheap.map
+include_HEADERS += include/mheap.h
+
+noinst_LTLIBRARIES += libclient.la
+libclient_la_SOURCES = \
+	%D%/alloc.c \
+	%D%/attach.c \
+	%D%/call.c \
+	%D%/client.h \
+	%D%/connect.c \
+	%D%/enter.c \
+	%D%/error.c \
+	%D%/free.c \
+	%D%/harvest.c \
+	%D%/info.c \
+	%D%/mcache.c \
+	%D%/obtain.c \
+	%D%/rights.c \
+	%D%/run.c \
+	%D%/share.c \
+	%D%/spancache.c \
+	%D%/start.c \
+	$(NULL)
+libclient_la_CFLAGS = $(AM_CFLAGS) -fno-plt -ftls-model=initial-exec
+
+# Never unloaded: threads and fork handlers keep pointers into it.
+lib_LTLIBRARIES += libmheap.la
+libmheap_la_SOURCES =
+libmheap_la_LIBADD = libclient.la libshm.la
+libmheap_la_LDFLAGS = $(AM_LDFLAGS) $(DEFS_LDFLAGS) \
+	-version-info $(LIBMHEAP_VERSION_INFO) -Wl,-z,nodelete \
+	-Wl,--version-script=$(srcdir)/%D%/libmheap.map
+EXTRA_libmheap_la_DEPENDENCIES = %D%/libmheap.map

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * obtain.c - spans from mcentral and from the daemon, and spans given back.
+ * obtain_fast may run under a class lock; obtain_span asks the daemon and may
+ * not.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "libclient/client.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#endif
+
+#define SCAN_IDS	1024u
+#define RETURNED_HINT	64u	/* spans listed empty before the sweep is hinted */
+
+/*
+ * Maps the pages of a span for reading, once per process: 0.2 us a page, where
+ * a write fault would cost one to two.  Failure does no harm.
+ */
+void populate(mh_heap *h, const struct geom *g)
+{
+	uint64_t all = 0;
+
+	for (uint32_t p = g->start.n; p < g->start.n + g->len.n; p++) {
+		uint64_t bit = 1ull << p % 64;
+
+		all += !(or_ar(&h->populated[p / 64], bit) & bit); /* [A1] */
+	}
+	if (all)
+		madvise(h->arena + geom_offset(g), geom_bytes(g),
+			MADV_POPULATE_READ);
+}
+
+bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
+{
+	struct pclass *c = pclass_of(h, spc);
+	bool low = false, got;
+	unsigned busy = 0;
+
+	got = central_pop(&h->sg, h->r->me, spc, ret_g, &low, &busy);
+	if (!got && busy)
+		got = central_scan(&h->sg, h->r->me, spc, &c->cursor, SCAN_IDS,
+				   ret_g);
+	if (low)
+		want_spans(h, spc);
+	if (got)
+		populate(h, ret_g);
+	return got;
+}
+
+/* The daemon GRANTs a span; taking it may find it taken back, then again. */
+int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
+		bool nowait, struct geom *ret_g)
+{
+	struct call c = { .op = OP_ALLOC, .arg = { spc, len.n, align.n } };
+
+	for (;;) {
+		int r = call_daemon(h, &c, nowait);
+
+		if (r)
+			return r;
+		if (central_take_grant(&h->sg, h->r->me,
+				       (span_id){ c.result }, ret_g))
+			break;
+	}
+	populate(h, ret_g);
+	return 0;
+}
+
+/* Is LISTED by us: into a stripe, or if it is a large run to the daemon. */
+void offer_span(mh_heap *h, const struct geom *g)
+{
+	if (!spc_size_class(g->spc)) {
+		hint_sweep(h);
+		return;
+	}
+	central_push(&h->sg, h->r->me, g->spc, g->id);
+	if (add_rlx(&h->r->returned, 1) % RETURNED_HINT == 0)	/* [A1] */
+		hint_sweep(h);
+}
+
+void pass_span(mh_heap *h, const struct geom *g)
+{
+	if (span_dispose(&h->sg, g, h->r->me) == SPAN_LISTED)
+		offer_span(h, g);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rights.c - memory that a fork wipes.  Everything that says "this is mine"
+ * lives in it, so a child starts with nothing by the kernel's doing alone.
+ *
+ * Addresses are kept for the life of the process: a thread may still look at
+ * an mcache of a heap that was detached, and must find zeroes.  mcaches are
+ * never handed to a second attach for the same reason.
+ * Locks: rights.pool.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "libclient/client.h"
+
+#define MC_POOL		(64u << 20)	/* address range taken at a time */
+
+static void *map_wiped(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (madvise(p, bytes, MADV_WIPEONFORK)) {
+		munmap(p, bytes);
+		return NULL;
+	}
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static uint64_t populated_bytes(uint64_t pages)
+{
+	return round_up((pages + 63) / 64 * 8, 4096);
+}
+
+int rights_first(mh_heap *h)
+{
+	if (!h->r)
+		h->r = map_wiped(round_up(sizeof(*h->r), 4096));
+	return h->r ? 0 : -ENOMEM;
+}
+
+int rights_make(mh_heap *h)
+{
+	uint64_t pages = h->sg.geo.npages;
+	uint64_t bytes = pages * 8 + populated_bytes(pages);
+
+	if (!h->pt || h->pt_bytes < bytes) {
+		uint64_t *pt = map_wiped(bytes);
+
+		if (!pt)
+			return -ENOMEM;
+		if (h->pt)
+			munmap(h->pt, h->pt_bytes);
+		h->pt = pt;
+		h->pt_bytes = bytes;
+	}
+	h->populated = (_Atomic uint64_t *)(void *)(h->pt + pages);
+	return 0;
+}
+
+static void mcaches_clear(mh_heap *h)
+{
+	struct mcache *mc = h->r ? ld_acq(&h->r->mcaches) : NULL; /* [A1] */
+
+	while (mc) {
+		struct mcache *next = mc->next;
+
+		madvise(mc, MC_STRIDE, MADV_DONTNEED);
+		mc = next;
+	}
+}
+
+void rights_clear(mh_heap *h)
+{
+	mcaches_clear(h);
+	for (uint32_t i = 0; i < h->nchunks; i++)
+		madvise(h->chunks[i], CHUNK_BYTES, MADV_DONTNEED);
+	if (h->pt)
+		madvise(h->pt, h->pt_bytes, MADV_DONTNEED);
+	if (h->r)
+		madvise(h->r, round_up(sizeof(*h->r), 4096), MADV_DONTNEED);
+}
+
+/* rights.pool held */
+static bool chunk_ready(mh_heap *h)
+{
+	if (h->r->chunk < h->nchunks)
+		return true;
+	if (h->nchunks == CHUNKS_MAX)
+		return false;
+	h->chunks[h->nchunks] = map_wiped(CHUNK_BYTES);
+	if (!h->chunks[h->nchunks])
+		return false;
+	h->nchunks++;
+	return true;
+}
+
+void *pool_take(mh_heap *h, size_t bytes)
+{
+	struct rights *r = h->r;
+	void *p = NULL;
+
+	bytes = round_up(bytes, 64);
+	pthread_mutex_lock(&r->pool);
+	if (r->chunk_used + bytes > CHUNK_BYTES) {
+		r->chunk++;
+		r->chunk_used = 0;
+	}
+	if (chunk_ready(h)) {
+		p = h->chunks[r->chunk] + r->chunk_used;
+		r->chunk_used += (uint32_t)bytes;
+	}
+	pthread_mutex_unlock(&r->pool);
+	return p;
+}
+
+/* Where each array's entries lie behind the struct; caps start at 0. */
+static void mcache_lay(struct mcache *mc)
+{
+	char *at = (char *)mc + round_up(sizeof(*mc), 64);
+
+	for (uint32_t i = 1; i < ARRAYS; i++) {
+		uint32_t each = array_shared(i) ? sizeof(struct slot_ref) :
+						  sizeof(void *);
+
+		mc->a[i].e.own = (void *_Atomic *)(void *)at;
+		at += sc_cache_max(spc_size_class(array_spc(i))) * each;
+	}
+}
+
+_Static_assert(sizeof(struct mcache) + SC_LAST_SMALL * 128 * 24 < MC_STRIDE,
+	       "arrays at their biggest fit");
+
+static struct mcache *mcache_reuse(mh_heap *h)
+{
+	for (struct mcache *mc = ld_acq(&h->r->mcaches); mc; /* [A1] */
+	     mc = mc->next) {
+		uint32_t none = 0;
+
+		if (cas_ar(&mc->taken, &none, 1))		/* [A1] */
+			return mc;
+	}
+	return NULL;
+}
+
+/* rights.pool held */
+static struct mcache *mcache_new(mh_heap *h)
+{
+	struct mcache *mc;
+
+	if (h->mc_next == h->mc_end) {
+		h->mc_next = map_wiped(MC_POOL);
+		if (!h->mc_next) {
+			h->mc_end = NULL;
+			return NULL;
+		}
+		h->mc_end = h->mc_next + MC_POOL;
+	}
+	mc = (struct mcache *)(void *)h->mc_next;
+	h->mc_next += MC_STRIDE;
+	mcache_lay(mc);
+	mc->serial = h->serial;
+	st_rlx(&mc->taken, 1);					/* [A1] */
+	mc->next = ld_acq(&h->r->mcaches);			/* [A1] */
+	st_rel(&h->r->mcaches, mc);				/* [A1] */
+	return mc;
+}
+
+struct mcache *mcache_take(mh_heap *h)
+{
+	struct mcache *mc = mcache_reuse(h);
+
+	if (mc)
+		return mc;
+	pthread_mutex_lock(&h->r->pool);
+	mc = mcache_new(h);
+	pthread_mutex_unlock(&h->r->pool);
+	return mc;
+}
+
+/* Its arrays are flushed; another thread may have it. */
+void mcache_drop(mh_heap *h, struct mcache *mc)
+{
+	(void)h;
+	st_rel(&mc->taken, 0);					/* [A1] */
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * share.c - sharing, handles, sizes, and names: what an object is to others.
+ *
+ * A handle is the arena offset in its low bits and the span's generation in
+ * all the others.  Lock: the class's, for owned spans of ours.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/client.h"
+#include "shm/names.h"
+
+static unsigned offset_bits(const mh_heap *h)
+{
+	return 64 - (unsigned)__builtin_clzll(h->sg.geo.reserve_bytes - 1);
+}
+
+/* Page table word of p's page, 0 if it isn't ours or no page at all. */
+static uint64_t word_of(mh_heap *h, const void *p)
+{
+	uint64_t page = (uint64_t)((const char *)p - h->arena) >> PAGE_SHIFT;
+
+	if (page >= h->npages)
+		return 0;
+	return __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+}
+
+/* Geometry and slot of the object that starts at p. */
+static bool find(mh_heap *h, const void *p, struct geom *g, uint32_t *slot)
+{
+	uint64_t off = (uint64_t)((const char *)p - h->arena);
+
+	return off >> PAGE_SHIFT < h->npages &&
+	       geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, g) &&
+	       geom_slot(g, off, slot);
+}
+
+static bool is_live(mh_heap *h, const struct geom *g, uint32_t slot)
+{
+	return ld_sc(&geom_live(&h->sg, g)[slot / 64]) >> slot % 64 & 1; /* [L1] */
+}
+
+static bool is_mine(mh_heap *h, const struct geom *g)
+{
+	return span_is(&h->sg, g->id, SPAN_OWNED, h->r->me);
+}
+
+/* Frees of this span look at `known` from now on. */
+static void make_mixed(mh_heap *h, struct pspan *ps)
+{
+	if (ps->mixed)
+		return;
+	ps->mixed = true;
+	ps_map(h, ps, false);
+}
+
+/* Class lock held.  Order: live, then the private mirror, then the count. */
+static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
+		      uint32_t slot)
+{
+	if (bit_test(ps->bits, slot))
+		return -EINVAL;
+	if (ps->parked || bit_test(ps->known, slot))
+		return 0;
+	make_mixed(h, ps);
+	or_ar(&ps->live[slot / 64], 1ull << slot % 64);		/* [L1] */
+	bit_set(ps->known, slot);
+	ps->nknown++;
+	cache_note(h, 0, -(int64_t)ps->g.elem);
+	giveup_known(h, c, ps);
+	return 0;
+}
+
+/* 1: not ours (any more). */
+static int share_mine(mh_heap *h, void *p)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	uint64_t w = word_of(h, p);
+	struct pspan *ps = pt_pspan(w);
+	struct pclass *c;
+	uint32_t slot;
+	int r = 1;
+
+	if (!w)
+		return 1;
+	c = pclass_of(h, ps->spc);
+	pthread_mutex_lock(&c->lock);
+	if (__atomic_load_n(&h->pt[page], __ATOMIC_RELAXED) >> 16 == w >> 16)
+		r = ps_slot(ps, p, &slot) ? share_slot(h, c, ps, slot) :
+		    -EINVAL;
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static int share(mh_heap *h, void *p)
+{
+	struct geom g;
+	uint32_t slot;
+	int r = share_mine(h, p);
+
+	if (r != 1)
+		return r;
+	if (!find(h, p, &g, &slot))
+		return -EINVAL;
+	if (is_live(h, &g, slot))
+		return 0;
+	return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED ? -EPERM :
+	       -EINVAL;
+}
+
+int mh_share(mh_heap *h, void *p)
+{
+	int r;
+
+	if (!enter(h))
+		return -1;
+	r = share(h, p);
+	leave();
+	if (!r)
+		return 0;
+	return refuse(-r, "heap %s: mh_share(%p): %s", h->name, p, r == -EPERM ?
+		    "owned by another process" : "not the start of an object");
+}
+
+mh_handle mh_handle_of(mh_heap *h, const void *p)
+{
+	unsigned bits = offset_bits(h);
+	struct geom g;
+	uint32_t slot;
+	uint64_t gen;
+
+	if (!find(h, p, &g, &slot)) {
+		refuse(EINVAL, "heap %s: mh_handle_of(%p): not the start of an "
+		     "object", h->name, p);
+		return 0;
+	}
+	gen = (uint64_t)g.gen << bits >> bits;
+	return (gen ? gen : 1) << bits | (uint64_t)((const char *)p - h->arena);
+}
+
+static void *stale(mh_heap *h, mh_handle v)
+{
+	return refuse_null(ESTALE, "heap %s: handle 0x%llx: the object is gone, "
+			 "or owned by another process", h->name,
+			 (unsigned long long)v);
+}
+
+/* Parked slots are free ones, though live; only their owner can tell. */
+static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
+{
+	uint64_t w = span_load(&h->sg, g->id);
+
+	if (span_state(w) == SPAN_FREE || span_state(w) == SPAN_GRANTED)
+		return false;
+	if (is_live(h, g, slot))
+		return spc_life(g->spc) != LIFE_SHARED ||
+		       span_state(w) != SPAN_OWNED ||
+		       !ld_rlx(&geom_parked(&h->sg, g)[slot]);	/* [P1] */
+	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g);
+}
+
+void *mh_deref(mh_heap *h, mh_handle v)
+{
+	unsigned bits = offset_bits(h);
+	uint64_t off = v & ((1ull << bits) - 1), gen;
+	struct geom g;
+	uint32_t slot;
+
+	if (!v || off >= h->sg.geo.reserve_bytes || !(v >> bits))
+		return refuse_null(EINVAL, "heap %s: 0x%llx is no handle of it",
+				 h->name, (unsigned long long)v);
+	if (!find(h, h->arena + off, &g, &slot))
+		return stale(h, v);
+	gen = (uint64_t)g.gen << bits >> bits;
+	if ((gen ? gen : 1) != v >> bits || !exists(h, &g, slot))
+		return stale(h, v);
+	return h->arena + off;
+}
+
+size_t mh_usable_size(mh_heap *h, const void *p)
+{
+	struct geom g;
+	uint32_t slot;
+
+	if (find(h, p, &g, &slot))
+		return g.elem;
+	refuse(EINVAL, "heap %s: mh_usable_size(%p): not the start of an object",
+	     h->name, p);
+	return 0;
+}
+
+static int not_movable(mh_heap *h, void *p, const struct geom *g, uint32_t slot)
+{
+	if (is_live(h, g, slot))
+		return refuse(EINVAL, "heap %s: mh_realloc(%p): a shared object "
+			    "cannot move; its %llu bytes are all it has",
+			    h->name, p, (unsigned long long)g->elem);
+	return refuse(EPERM, "heap %s: mh_realloc(%p): owned by another process",
+		    h->name, p);
+}
+
+void *mh_realloc(mh_heap *h, void *p, size_t size)
+{
+	struct geom g;
+	uint32_t slot;
+	void *q;
+
+	if (!p)
+		return mh_alloc(h, size);
+	if (!find(h, p, &g, &slot))
+		return refuse_null(EINVAL, "heap %s: mh_realloc(%p): not the "
+				 "start of an object", h->name, p);
+	if (is_live(h, &g, slot) || !is_mine(h, &g)) {
+		if (is_live(h, &g, slot) && size <= g.elem)
+			return p;
+		not_movable(h, p, &g, slot);
+		return NULL;
+	}
+	if (size <= g.elem && (size > g.elem / 2 || g.elem <= 32))
+		return p;
+	q = mh_alloc(h, size);
+	if (!q)
+		return size <= g.elem ? p : NULL;
+	memcpy(q, p, size < g.elem ? size : g.elem);
+	mh_free(h, p);
+	return q;
+}
+
+static int bad_name(mh_heap *h, const char *name)
+{
+	if (name && name_ok(name))
+		return 0;
+	return refuse(EINVAL, "heap %s: an object's name has 1 to %u bytes, this "
+		    "one %s", h->name, SH_NAME_MAX, !name ? "is NULL" :
+		    *name ? "is longer" : "is empty");
+}
+
+int mh_name_set(mh_heap *h, const char *name, void *p)
+{
+	struct call c = { .op = OP_NAME_SET, .text = name };
+	int r;
+
+	if (bad_name(h, name) || mh_share(h, p))
+		return -1;
+	c.value = mh_handle_of(h, p);
+	if (!c.value || !enter(h))
+		return -1;
+	r = call_daemon(h, &c, false);
+	leave();
+	if (r == -ENOSPC)
+		refuse(ENOSPC, "heap %s: its table of %u names is full", h->name,
+		     h->sg.geo.nnames);
+	return r ? -1 : 0;
+}
+
+void *mh_name_get(mh_heap *h, const char *name)
+{
+	char text[64];
+	uint64_t v = 0;
+	struct sh_name *e;
+
+	if (bad_name(h, name))
+		return NULL;
+	if (!enter_any(h))
+		return NULL;
+	e = name_find(&h->sg, name, NULL);
+	if (e && (!name_read(&h->sg, (uint32_t)(e - h->sg.names), text, &v) ||
+		  strcmp(text, name)))
+		e = NULL;
+	leave();
+	return e ? mh_deref(h, v) :
+	       refuse_null(ENOENT, "heap %s: no object is named %s", h->name, name);
+}
+
+int mh_name_remove(mh_heap *h, const char *name)
+{
+	struct call c = { .op = OP_NAME_REMOVE, .text = name };
+	int r;
+
+	if (bad_name(h, name) || !enter(h))
+		return -1;
+	r = call_daemon(h, &c, false);
+	leave();
+	if (r == -ENOENT)
+		return refuse(ENOENT, "heap %s: no object is named %s", h->name,
+			    name);
+	return r ? -1 : 0;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spancache.c - the spans that this process owns.  Every function runs under
+ * the class lock.  A slot of an owned span is in exactly one place: free in
+ * `bits`, in some thread's array, an object of the application, or (known)
+ * shared by us and not harvested since.
+ */
+#include <string.h>
+
+#include "libclient/client.h"
+
+void plist_add(struct plist *l, struct pspan *ps)
+{
+	ps->next = NULL;
+	ps->prev = l->tail;
+	if (l->tail)
+		l->tail->next = ps;
+	else
+		l->head = ps;
+	l->tail = ps;
+	l->n++;
+}
+
+void plist_add_head(struct plist *l, struct pspan *ps)
+{
+	ps->prev = NULL;
+	ps->next = l->head;
+	if (l->head)
+		l->head->prev = ps;
+	else
+		l->tail = ps;
+	l->head = ps;
+	l->n++;
+}
+
+void plist_del(struct plist *l, struct pspan *ps)
+{
+	if (ps->prev)
+		ps->prev->next = ps->next;
+	else
+		l->head = ps->next;
+	if (ps->next)
+		ps->next->prev = ps->prev;
+	else
+		l->tail = ps->prev;
+	ps->next = ps->prev = NULL;
+	l->n--;
+}
+
+struct plist *plist_of(struct pclass *c, const struct pspan *ps)
+{
+	switch (ps->where) {
+	case PS_PARTIAL:
+		return &c->partial;
+	case PS_EXHAUSTED:
+		return &c->exhausted;
+	case PS_PENDING:
+		return &c->pending;
+	case PS_UNUSED:
+		return &c->unused;
+	case PS_TAKEN:
+		break;
+	}
+	return NULL;
+}
+
+void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to)
+{
+	struct plist *l = plist_of(c, ps);
+
+	if (l)
+		plist_del(l, ps);
+	ps->where = to;
+	l = plist_of(c, ps);
+	if (!l)
+		return;
+	/* Wholly free spans stand at the tail: used last, found first. */
+	if (to == PS_PARTIAL && ps->nfree < ps->g.nslots)
+		plist_add_head(l, ps);
+	else
+		plist_add(l, ps);
+}
+
+bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_slot)
+{
+	uint64_t off = (uint64_t)((const char *)p - ps->base);
+	uint32_t sc = spc_size_class(ps->spc);
+
+	if (off >= geom_bytes(&ps->g))
+		return false;
+	if (!sc_is_small(sc)) {
+		*ret_slot = 0;
+		return off == 0;
+	}
+	return sc_slot_start(sc, (uint32_t)off, ret_slot);
+}
+
+/* Page table words of all its pages.  fast: pushes go straight to the array. */
+void ps_map(mh_heap *h, struct pspan *ps, bool fast)
+{
+	uint32_t i = fast && !(h->flags & MH_CHECKED) ? array_index(ps->spc) : 0;
+	uint64_t w = pt_word(ps, i);
+
+	for (uint32_t k = 0; k < ps->g.len.n; k++)
+		__atomic_store_n(&h->pt[ps->g.start.n + k], w, __ATOMIC_RELAXED);
+}
+
+void ps_unmap(mh_heap *h, struct pspan *ps)
+{
+	for (uint32_t k = 0; k < ps->g.len.n; k++)
+		__atomic_store_n(&h->pt[ps->g.start.n + k], 0, __ATOMIC_RELAXED);
+}
+
+static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
+{
+	uint32_t words = live_words(g->nslots);
+	struct pspan *ps = c->unused.head;
+
+	if (ps) {
+		plist_del(&c->unused, ps);
+	} else {
+		ps = pool_take(h, sizeof(*ps) + 2 * words * 8);
+		if (!ps)
+			return NULL;
+		ps->bits = (uint64_t *)(void *)(ps + 1);
+		ps->known = ps->bits + words;
+		ps->spc = g->spc;
+	}
+	ps->g = *g;
+	ps->base = h->arena + geom_offset(g);
+	ps->live = geom_live(&h->sg, g);
+	ps->parked = spc_life(g->spc) == LIFE_SHARED ?
+		     geom_parked(&h->sg, g) : NULL;
+	ps->nfree = ps->nknown = 0;
+	ps->mixed = false;
+	ps->where = PS_TAKEN;
+	return ps;
+}
+
+/* Opens the lease: park all that is free, then set live [P1] before [L1]. */
+static void open_word(struct pspan *ps, uint32_t w, uint64_t free)
+{
+	for (uint64_t m = free; m; m &= m - 1)
+		st_rlx(&ps->parked[w * 64 + (uint32_t)__builtin_ctzll(m)], 1);
+	order_for_recovery();
+	or_rel(&ps->live[w], free);			/* [L1] */
+}
+
+/* A span that is OWNED by us and known to nobody else in this process. */
+struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
+{
+	struct pspan *ps = ps_new(h, c, g);
+
+	if (!ps)
+		return NULL;
+	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
+		uint64_t live = ld_acq(&ps->live[w]);	/* [L1] */
+		uint64_t free = ~live & slot_mask(g->nslots, w);
+
+		ps->bits[w] = free;
+		ps->known[w] = ps->parked ? 0 : live;
+		ps->nfree += (uint32_t)__builtin_popcountll(free);
+		if (ps->parked && free)
+			open_word(ps, w, free);
+	}
+	ps->nknown = ps->parked ? 0 : g->nslots - ps->nfree;
+	ps->mixed = ps->nknown != 0;
+	ps_map(h, ps, !ps->mixed);
+	ps_move(c, ps, ps->nfree ? PS_PARTIAL : PS_EXHAUSTED);
+	if (ps->nfree == g->nslots)
+		c->nempty++;
+	cache_note(h, (int64_t)(ps->nfree * g->elem), 0);
+	return ps;
+}
+
+/*
+ * Gives a span up: no slot is in an array, no owned object is in it.  Forgotten
+ * privately first; the state word moves last of all.
+ */
+void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
+{
+	struct geom g = ps->g;
+
+	if (ps->where == PS_PARTIAL && ps->nfree == g.nslots)
+		c->nempty--;
+	ps_unmap(h, ps);
+	cache_note(h, -(int64_t)(ps->nfree * g.elem), 0);
+	if (ps->parked)
+		span_close(&h->sg, &g);
+	memset(ps->bits, 0, live_words(g.nslots) * 8);
+	memset(ps->known, 0, live_words(g.nslots) * 8);
+	ps_move(c, ps, PS_UNUSED);
+	pass_span(h, &g);
+}
+
+/* Wholly free spans beyond `keep` go back to mcentral. */
+void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep)
+{
+	struct pspan *ps = c->partial.tail, *prev;
+
+	for (; ps && c->nempty > keep; ps = prev) {
+		prev = ps->prev;
+		if (ps->nfree == ps->g.nslots)
+			ps_release(h, c, ps);
+	}
+}
+
+/*
+ * Free bits of word w that may be handed out.  A parked slot whose live bit is
+ * clear was freed by somebody while it was free: it is never taken.
+ */
+uint64_t ps_takeable(struct pspan *ps, uint32_t w)
+{
+	uint64_t bits = ps->bits[w];
+
+	if (bits && ps->parked)
+		bits &= ld_acq(&ps->live[w]);		/* [L1] */
+	return bits;
+}

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Hand-written mdoc.
+
+dist_man_MANS += \
+	$(NULL)

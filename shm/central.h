@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * central.h - mcentral: per span class, S stripes with lists of LISTED spans.
+ *
+ * A list is a hint of the state words.  Any stripe will do for any operation;
+ * one that is busy is passed over, so a process that is stopped or dead inside
+ * a stripe holds back nobody.  Nobody steals a lock: the daemon rebuilds the
+ * stripe of a proven dead holder.
+ *
+ * Lock: stripe.lock, {slot, generation} of the holder; held over a bounded
+ * number of steps; no other lock is taken under it.
+ */
+#ifndef SHM_CENTRAL_H
+#define SHM_CENTRAL_H
+
+#include "shm/span.h"
+
+/*
+ * Puts a LISTED span into a stripe of its class.  True: it is in a list (of
+ * any stripe).  False: all stripes were busy; the span stays LISTED, is found
+ * by central_scan, and linked by the daemon's next sweep.
+ */
+bool central_push(const struct seg *sg, struct party me, uint32_t spc,
+		  span_id id);
+
+/*
+ * Takes a span of the class out of a stripe: OWNED(me) and in no list.  Returns
+ * its geometry, or false: nothing found.  *ret_low tells that the stripe runs
+ * low; *ret_busy how many stripes were passed over as busy.
+ */
+bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
+		 struct geom *ret_g, bool *ret_low, unsigned *ret_busy);
+
+/* The same by the state words alone, from *cursor, over at most n ids. */
+bool central_scan(const struct seg *sg, struct party me, uint32_t spc,
+		  uint32_t *cursor, uint32_t n, struct geom *ret_g);
+
+/* A GRANTED(me) span becomes OWNED(me). */
+bool central_take_grant(const struct seg *sg, struct party me, span_id id,
+			struct geom *ret_g);
+
+/* About how many spans the stripes of the class list. */
+uint32_t central_listed(const struct seg *sg, uint32_t spc);
+
+/*
+ * The daemon's repair of a stripe whose lock `dead` holds: relinks its list
+ * from the state words, then frees the lock.  Idempotent and killable.
+ * stripe is an index over all classes.
+ */
+void central_rebuild(const struct seg *sg, uint32_t stripe, struct party dead,
+		     struct party me);
+
+/* Who holds the stripe's lock; slot 0: nobody. */
+struct party central_holder(const struct seg *sg, uint32_t stripe);
+
+uint32_t central_stripes(const struct seg *sg);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layout.h - all that lives in the shared segments, and nothing else.
+ *
+ *  heap (daemon rw, clients read-only)
+ *  +--------+----------+-------+----------+-----------+-------------------+
+ *  | header | registry | names | page map | committed | geometry entries  |
+ *  |        | 1/client |       | 4 B/page | 1 bit/page| 32 B / span id    |
+ *  +--------+----------+-------+----------+-----------+-------------------+
+ *  central (daemon and clients rw)
+ *  +---------+------------------+--------------+------------+-------------+
+ *  | control | stripes          | client slots | span words | blocks      |
+ *  | bells   | span class x S   | cells,       | 16 B / id  | live, parked|
+ *  |         |                  | counters     |            | holder words|
+ *  +---------+------------------+--------------+------------+-------------+
+ *  arena (rw; ro for a reader): user data in pages of 8 KiB, nothing else
+ *
+ *  page map[page] -> span id -> geometry (where, class, block) -> live word
+ *
+ * A span's block, in granules of 128 B (an odd number of them, so that equal
+ * blocks do not alias in the caches):
+ *
+ *	| live words: 1 bit/slot | parked bytes: 1/slot | holder words: 16/slot |
+ *	  always, padded to 128    shared at birth only   held only
+ *
+ * Stored here: fixed-width integers only.  No pointer, long, size_t, enum or
+ * bool; no PID and no TID in any word that a decision is made on (the registry
+ * names processes for the daemon's own restart and for people).
+ *
+ * The letter in a member's comment says who may touch it:
+ *	(i) set before publication, then constant	(d) written by the daemon
+ *	(o) written by the owning client only		(s) under the stripe lock
+ *	(a) atomic: see its row.  Each access in the code names the row.
+ *
+ *  row   word                    writers, order         readers, order
+ *  [S1]  span.state              everybody, cas_sc      everybody, ld_sc
+ *	The truth about a span.  Publishing FULL (locked RMW) comes before the
+ *	re-reading of live words; a freer clears live before it reads state: one
+ *	of the two sees the other.  An ownership CAS acquires what the last owner
+ *	released.  Writer dies before: nothing moved; after: the span is the new
+ *	owner's, and recovery of that owner moves it on.
+ *  [L1]  live word               owner or_rel/or_ar,    everybody ld_sc;
+ *                                everybody andnot_sc    harvest ld_acq
+ *	Bit set: the slot holds an object of the heap, or is parked.  One RMW is
+ *	the whole of share and of free: there is no half-done state.
+ *  [P1]  parked byte             owner's threads st_rlx recovery, class lock
+ *	Set before live at open and harvest; cleared after live at close and in
+ *	recovery; cleared before the slot leaves its array at alloc.  Compiler
+ *	order suffices: only recovery and the owner's own threads read it.
+ *  [K1]  span.link               holder of the stripe,  holder of the stripe,
+ *                                cas_sc / xchg_sc       pusher ld_sc
+ *	Which stripe's list a span is in, and what follows.  Popper: takes it out
+ *	of the list, then looks at state; pusher: LISTED first, then looks here.
+ *  [K2]  stripe.lock             cas_acq, st_rel        cas_acq, ld_acq
+ *	{slot, generation} of the holder.  Nobody steals it; the daemon alone
+ *	frees it, after the holder's proven death and a rebuild of the list.
+ *  [K3]  stripe.head, .count     (s) st_rlx             (s) ld_rlx; hints
+ *  [G1]  geom.seq                daemon, st_rel         everybody ld_acq
+ *	Odd while the entry changes, which happens only to FREE spans.  A reader
+ *	that meets odd or a change tries 8 times, then has a miss; never waits.
+ *	Daemon dies in between: the span is FREE, the restarted daemon mends it.
+ *  [G2]  geom fields, page map   daemon, st_rlx         ld_acq
+ *  [G3]  commit bits             daemon, st_rlx         daemon ld_rlx, tools
+ *	Set after the pages have memory, cleared before they are punched.
+ *  [H1]  header words            daemon, st_rel         ld_acq
+ *	epoch, status, tops: what they count is written and backed by memory
+ *	before they grow.  Counters for people are [H2].
+ *  [H2]  header counters         daemon, st_rlx         tools, ld_rlx
+ *  [R1]  registry.word           daemon, st_rel         ld_acq
+ *	{state, generation} of a client slot.  Freed last of all in recovery,
+ *	with the next generation.
+ *  [N1]  name.state              daemon, st_rel         ld_acq, twice
+ *  [N2]  name.handle             daemon, st_rel         ld_acq
+ *  [Q1]  cell.word               client st_rel POSTED,  both ld_acq, cas_ar
+ *                                daemon cas_ar DONE,
+ *                                client cas_ar cancels
+ *	A request.  The daemon grants first, then CASes DONE; if that fails (the
+ *	client gave up waiting) it takes the grant back.  A restarted daemon takes
+ *	back every GRANTED span and serves what is still POSTED.
+ *  [Q2]  bell words, want words  anybody or_rel         daemon xchg_ar
+ *	Hints; lost ones are found by the daemon's timer.
+ *  [C1]  slot counters           the client, add_rlx    tools, ld_rlx
+ *  [A1]  private to a process: shared by its threads only
+ */
+#ifndef SHM_LAYOUT_H
+#define SHM_LAYOUT_H
+
+#include <stddef.h>
+
+#include "shm/atomic.h"
+#include "shm/ref.h"
+#include "shm/sizeclass.h"
+
+#define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
+#define SH_FORMAT	1
+
+/* Lifetimes; a span class is {lifetime, size class}. */
+#define LIFE_OWNED	0u
+#define LIFE_SHARED	1u
+#define LIFE_HELD	2u
+#define LIFE_COUNT	3u
+#define SPAN_CLASSES	(LIFE_COUNT * SC_COUNT)
+
+#define SH_NAME_MAX	63u		/* bytes of an object's name */
+#define SH_CELLS	8u		/* requests in flight per client */
+#define SH_CLIENTS_MAX	1024u
+#define SH_NAMES_MAX	65536u
+#define SH_DAEMON_SLOT	4095u
+#define SH_WANT_WORDS	((SPAN_CLASSES + 63) / 64)
+#define SH_BELL_WORDS	((SH_CLIENTS_MAX + 64) / 64)
+
+/* Span states, see span.h for the moves. */
+#define SPAN_FREE		0u
+#define SPAN_GRANTED		1u
+#define SPAN_OWNED		2u
+#define SPAN_FULL		3u
+#define SPAN_LISTED		4u
+#define SPAN_QUARANTINED	5u
+
+/* Client slots. */
+#define CLIENT_FREE		0u
+#define CLIENT_JOINING		1u	/* handed out, not confirmed yet */
+#define CLIENT_ACTIVE		2u
+#define CLIENT_AWAY		3u	/* socket closed, death not proven */
+#define CLIENT_DYING		4u	/* proven dead, being reclaimed */
+
+/* What became of the heap. */
+#define HEAP_MAKING		0u
+#define HEAP_SERVING		1u
+#define HEAP_STOPPED		2u	/* the daemon ended cleanly */
+#define HEAP_DESTROYED		3u
+
+/* Why memory was refused, for people. */
+#define ENOMEM_NONE		0u
+#define ENOMEM_LIMIT		1u	/* --limit */
+#define ENOMEM_BACKING		2u	/* the tmpfs or the cgroup is full */
+#define ENOMEM_RESERVE		3u	/* --size: no address range that fits */
+#define ENOMEM_SPANS		4u	/* span table full */
+#define ENOMEM_QUOTA		5u	/* spans of one client */
+
+/* Requests. */
+#define CELL_IDLE		0u
+#define CELL_POSTED		1u
+#define CELL_DONE		2u
+
+#define OP_ALLOC		1u	/* a span of a class, or a page run */
+#define OP_RETURN		2u	/* LISTED and empty: take it back now */
+#define OP_TRIM			3u
+#define OP_NAME_SET		4u
+#define OP_NAME_REMOVE		5u
+#define OP_SWEEP		6u	/* all empty spans back to the page heap */
+
+#define NAME_EMPTY		0u
+#define NAME_SET		1u
+#define NAME_GONE		2u
+
+/* Geometry of a heap: what was chosen at creation. */
+struct sh_geometry {
+	uint64_t reserve_bytes;		/* (i) address range of the arena */
+	uint64_t heap_bytes;		/* (i) */
+	uint64_t central_bytes;		/* (i) */
+	uint64_t base;			/* (i) arena address, 0: anywhere */
+	uint32_t nclients;		/* (i) slots 1..nclients */
+	uint32_t nstripes;		/* (i) per span class, power of two */
+	uint32_t nnames;		/* (i) power of two */
+	uint32_t nspans;		/* (i) ids 1..nspans-1 */
+	uint32_t npages;		/* (i) */
+	uint32_t ngranules;		/* (i) in blocks */
+	uint64_t registry_off, names_off, pagemap_off, commit_off, geom_off;
+	uint64_t slots_off, stripes_off, spans_off, blocks_off;
+};
+
+struct sh_counters {			/* (a) [H2] the daemon's, for people */
+	_Atomic uint64_t limit_bytes, committed_bytes, free_bytes;
+	_Atomic uint64_t returned_bytes, spans, deaths, reclaimed_bytes;
+	_Atomic uint64_t reclaim_ns, quarantined_spans, enomem, enomem_reason;
+	_Atomic uint64_t enomem_asked, requests, grows, sweeps, clients;
+	_Atomic uint64_t rebuilt_stripes, peak_bytes;
+};
+
+struct sh_header {
+	uint64_t magic;			/* (i) written last at creation */
+	uint64_t abi;			/* (i) SH_ABI of the maker */
+	uint32_t format;		/* (i) SH_FORMAT */
+	uint32_t backing;		/* (i) 0 shm, 1 memfd */
+	uint32_t uid;			/* (i) who made it */
+	uint32_t autoremove;		/* (i) made by MH_START */
+	char	 name[64];		/* (i) */
+	char	 version[32];		/* (d) of the serving daemon */
+	char	 boot_id[40];		/* (d) of the machine, at start */
+	struct sh_geometry geo;		/* (i) */
+	_Atomic uint32_t epoch;		/* (a) [H1] starts of the daemon */
+	_Atomic uint32_t status;	/* (a) [H1] HEAP_... */
+	_Atomic uint32_t page_top;	/* (a) [H1] pages below may be in use */
+	_Atomic uint32_t span_top;	/* (a) [H1] ids below may be in use */
+	_Atomic uint32_t daemon_pid;	/* (a) [H2] for people */
+	uint32_t pad;
+	_Atomic uint64_t names_backed[32]; /* (a) [H1] bit: page has memory */
+	struct sh_counters count;
+};
+
+/* A client as the daemon knows it. */
+struct sh_client {
+	_Atomic uint64_t word;		/* (a) [R1] state | generation << 8 */
+	uint64_t start_time;		/* (d) from /proc/PID/stat */
+	uint64_t pidns;			/* (d) inode of the daemon's namespace */
+	uint64_t nonce;			/* (d) proves a reconnecting client */
+	uint32_t pid;			/* (d) in the daemon's namespace */
+	uint32_t uid;			/* (d) */
+	char	 comm[16];		/* (d) */
+	uint64_t flags;			/* (d) MH_READONLY ... */
+};
+
+/* A name.  Written by the daemon alone, read by everybody. */
+struct sh_name {
+	_Atomic uint32_t state;		/* (a) [N1] NAME_... | version << 2 */
+	_Atomic uint32_t hash;		/* (a) [N1] before state */
+	_Atomic uint64_t handle;	/* (a) [N2] */
+	_Atomic uint64_t text[8];	/* (a) [N1] NUL-padded, before state */
+};
+
+/* Where a span is and what it is.  Changes only while the span is FREE. */
+struct sh_geom {
+	_Atomic uint32_t seq;		/* (a) [G1] generation << 1 | changing */
+	_Atomic uint32_t start;		/* (a) [G2] first page */
+	_Atomic uint32_t len;		/* (a) [G2] pages */
+	_Atomic uint32_t elem;		/* (a) [G2] bytes, or pages if large */
+	_Atomic uint32_t nslots_class;	/* (a) [G2] nslots | span class << 16 */
+	_Atomic uint32_t block;		/* (a) [G2] first granule */
+	_Atomic uint32_t block_len;	/* (a) [G2] granules */
+	_Atomic uint32_t pinned;	/* (a) [G2] punch instead of reuse */
+};
+
+struct sh_cell {
+	_Atomic uint32_t word;		/* (a) [Q1] CELL_... | sequence << 2; futex */
+	uint32_t op;			/* (o) before POSTED */
+	uint32_t arg[4];		/* (o) before POSTED */
+	uint64_t value;			/* (o) before POSTED */
+	uint32_t result;		/* (d) before DONE */
+	int32_t	 err;			/* (d) before DONE: 0 or -errno */
+	char	 text[64];		/* (o) before POSTED: a name */
+	uint32_t reason;		/* (d) before DONE: ENOMEM_... */
+	uint32_t pad[5];
+};
+
+/* A client's own part of central. */
+struct sh_slot {
+	_Atomic uint64_t refills;	/* (a) [C1] */
+	_Atomic uint64_t flushes, harvests, daemon_calls, waits, wait_ns;
+	_Atomic uint64_t inuse_bytes;	/* owned objects, as of the last slow path */
+	_Atomic uint64_t cached_bytes;	/* free slots in arrays and span cache */
+	_Atomic uint64_t remote_frees, reserved[7];
+	struct sh_cell cells[SH_CELLS];
+};
+
+struct sh_control {
+	_Atomic uint64_t bell[SH_BELL_WORDS];	/* (a) [Q2] slots with requests */
+	_Atomic uint64_t want[SH_WANT_WORDS];	/* (a) [Q2] span classes run low */
+};
+
+struct sh_stripe {
+	_Atomic uint64_t lock;		/* (a) [K2] party of the holder, 0 free */
+	_Atomic uint32_t head;		/* (a) [K3] first span of the list */
+	_Atomic uint32_t count;		/* (a) [K3] about how many */
+	uint64_t pad[6];
+};
+
+struct sh_span {
+	_Atomic uint64_t state;		/* (a) [S1] see span.h */
+	_Atomic uint64_t link;		/* (a) [K1] next id | (stripe + 1) << 32 */
+};
+
+_Static_assert(sizeof(struct sh_geom) == 32, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_span) == 16, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_stripe) == 64, "one cache line each");
+_Static_assert(sizeof(struct sh_cell) == 128, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_name) == 80, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_client) == 64, "part of SH_ABI");
+_Static_assert(SPAN_CLASSES < 0x8000, "fits beside nslots");
+
+/*
+ * Folded from what both sides must agree on; compared at attach, and when a
+ * daemon finds a heap.
+ */
+#define SH_FOLD(h, x)	(((h) ^ (uint64_t)(x)) * 0x100000001b3ULL)
+
+static inline uint64_t sh_abi(void)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	h = SH_FOLD(h, SH_FORMAT);
+	h = SH_FOLD(h, sizeof(struct sh_header));
+	h = SH_FOLD(h, offsetof(struct sh_header, geo));
+	h = SH_FOLD(h, offsetof(struct sh_header, epoch));
+	h = SH_FOLD(h, offsetof(struct sh_header, count));
+	h = SH_FOLD(h, sizeof(struct sh_client));
+	h = SH_FOLD(h, sizeof(struct sh_name));
+	h = SH_FOLD(h, sizeof(struct sh_geom));
+	h = SH_FOLD(h, sizeof(struct sh_slot));
+	h = SH_FOLD(h, offsetof(struct sh_slot, cells));
+	h = SH_FOLD(h, sizeof(struct sh_cell));
+	h = SH_FOLD(h, sizeof(struct sh_control));
+	h = SH_FOLD(h, sizeof(struct sh_stripe));
+	h = SH_FOLD(h, sizeof(struct sh_span));
+	h = SH_FOLD(h, SH_CELLS);
+	h = SH_FOLD(h, LIFE_COUNT);
+	h = SH_FOLD(h, PAGE_SHIFT);
+	h = SH_FOLD(h, GRANULE_SHIFT);
+	for (unsigned c = 1; c < SC_COUNT; c++) {
+		h = SH_FOLD(h, sc_size(c));
+		h = SH_FOLD(h, sc_npages(c));
+		h = SH_FOLD(h, sc_nslots(c));
+	}
+	return h;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * names.h - looking names up.  The table is open-addressed, written by the
+ * daemon alone (daemon/names.c) and read by everybody without a lock: an
+ * entry's state is read before and after, and a change in between is a retry.
+ */
+#ifndef SHM_NAMES_H
+#define SHM_NAMES_H
+
+#include "shm/segment.h"
+
+/* 1..63 bytes, anything but NUL. */
+bool name_ok(const char *text);
+uint32_t name_hash(const char *text);
+
+/* Has page n of the name table memory behind it? */
+bool names_backed(const struct seg *sg, uint32_t n);
+
+/* NAME_... of entry i; one without memory is EMPTY. */
+uint32_t name_phase(const struct seg *sg, uint32_t i);
+
+/*
+ * The entry of a name, or NULL; *ret_room (may be NULL) gets the index of an
+ * entry that may take it, and stays unchanged if there is none.
+ */
+struct sh_name *name_find(const struct seg *sg, const char *text,
+			  uint32_t *ret_room);
+
+/* Entry i as one consistent copy; false: not SET.  text has 64 bytes. */
+bool name_read(const struct seg *sg, uint32_t i, char *ret_text,
+	       uint64_t *ret_handle);
+
+#endif

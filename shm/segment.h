@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segment.h - one process's view of a heap: where its segments are mapped, and
+ * the only functions that turn an id into a pointer.  They check bounds,
+ * because the word that held the id may have been written by somebody broken.
+ *
+ * Owns nothing: mapping and file descriptors are the caller's.
+ */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include "shm/layout.h"
+
+struct seg {
+	const struct sh_header	*hdr;
+	struct sh_header	*whdr;		/* the daemon's, else NULL */
+	struct sh_geometry	 geo;		/* a private copy, checked */
+	struct sh_client	*clients;	/* [1..nclients] */
+	struct sh_name		*names;
+	_Atomic uint32_t	*pagemap;
+	_Atomic uint64_t	*commit;
+	struct sh_geom		*geom;
+	struct sh_control	*ctl;
+	struct sh_slot		*slots;		/* [1..nclients] */
+	struct sh_stripe	*stripes;
+	struct sh_span		*spans;
+	char			*blocks;
+	char			*arena;		/* NULL in a process without it */
+};
+
+/* A span's geometry as one consistent copy. */
+struct geom {
+	span_id	 id;
+	uint32_t gen;
+	pgno	 start;
+	npages	 len;
+	uint64_t elem;			/* bytes of a slot */
+	uint32_t nslots;
+	uint32_t spc;			/* span class */
+	uint32_t block, block_len;	/* granules */
+};
+
+struct geo_wish {
+	uint64_t reserve_bytes, base;
+	uint32_t nclients, nstripes, nnames;
+};
+
+/* Lays the segments out; -EINVAL if a wish is out of range. */
+int geo_plan(const struct geo_wish *wish, struct sh_geometry *ret_geo);
+
+/*
+ * Makes a view of mapped segments.  0, -EPROTO (not a heap, or of another ABI),
+ * -EBADMSG (offsets that can't be).  heap_bytes and central_bytes are those
+ * of the mappings.
+ */
+int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
+	     void *central, uint64_t central_bytes, void *arena);
+
+/* Consistent copy of a FREE-or-used span's geometry; false: a miss [G1]. */
+bool geom_read(const struct seg *sg, span_id id, struct geom *ret_g);
+
+/* The span on a page as the page map says; geometry must confirm it. */
+bool geom_of_page(const struct seg *sg, pgno page, struct geom *ret_g);
+
+static inline uint32_t span_class(uint32_t life, uint32_t sc)
+{
+	return life * SC_COUNT + sc;
+}
+
+static inline uint32_t spc_life(uint32_t spc)
+{
+	return spc / SC_COUNT;
+}
+
+static inline uint32_t spc_size_class(uint32_t spc)
+{
+	return spc % SC_COUNT;
+}
+
+/*
+ * May the class have spans by class?  Size class 0 is for runs of a length; a
+ * shared object has 8 bytes at the least, and a held one 64.
+ */
+static inline bool span_class_ok(uint32_t spc)
+{
+	uint32_t size = sc_size(spc_size_class(spc));
+
+	return spc < SPAN_CLASSES &&
+	       size >= (spc_life(spc) == LIFE_OWNED ? 1 :
+			spc_life(spc) == LIFE_SHARED ? 8 : 64);
+}
+
+/* Ids in use are below this; grows only. */
+static inline uint32_t seg_span_top(const struct seg *sg)
+{
+	uint32_t top = ld_acq(&sg->hdr->span_top);	/* [H1] */
+
+	return top < sg->geo.nspans ? top : sg->geo.nspans;
+}
+
+static inline uint32_t seg_page_top(const struct seg *sg)
+{
+	uint32_t top = ld_acq(&sg->hdr->page_top);	/* [H1] */
+
+	return top < sg->geo.npages ? top : sg->geo.npages;
+}
+
+static inline bool seg_span_ok(const struct seg *sg, span_id id)
+{
+	return id.n != 0 && id.n < seg_span_top(sg);
+}
+
+static inline struct sh_stripe *seg_stripe(const struct seg *sg, uint32_t spc,
+					   uint32_t s)
+{
+	return &sg->stripes[(uint64_t)spc * sg->geo.nstripes +
+			    (s & (sg->geo.nstripes - 1))];
+}
+
+/* Sizes of the parts of a block, in bytes. */
+static inline uint32_t block_live_bytes(uint32_t nslots)
+{
+	return (uint32_t)round_up((nslots + 7) / 8, GRANULE_BYTES);
+}
+
+static inline uint32_t block_granules(uint32_t life, uint32_t nslots)
+{
+	uint32_t bytes = block_live_bytes(nslots);
+
+	if (life == LIFE_SHARED)
+		bytes += nslots;
+	else if (life == LIFE_HELD)
+		bytes += 16 * nslots;
+	return (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES | 1;
+}
+
+static inline uint32_t live_words(uint32_t nslots)
+{
+	return (nslots + 63) / 64;
+}
+
+static inline _Atomic uint64_t *geom_live(const struct seg *sg,
+					  const struct geom *g)
+{
+	return (_Atomic uint64_t *)(void *)
+		(sg->blocks + ((uint64_t)g->block << GRANULE_SHIFT));
+}
+
+static inline _Atomic uint8_t *geom_parked(const struct seg *sg,
+					   const struct geom *g)
+{
+	return (_Atomic uint8_t *)geom_live(sg, g) + block_live_bytes(g->nslots);
+}
+
+/* Bits of live word w that stand for slots. */
+static inline uint64_t slot_mask(uint32_t nslots, uint32_t w)
+{
+	uint32_t rest = nslots - w * 64;
+
+	return rest >= 64 ? ~0ULL : (1ULL << rest) - 1;
+}
+
+static inline uint64_t geom_offset(const struct geom *g)
+{
+	return pgno_offset(g->start);
+}
+
+static inline uint64_t geom_bytes(const struct geom *g)
+{
+	return npages_bytes(g->len);
+}
+
+/* Slot of an arena offset in this span; false: between slots or outside. */
+bool geom_slot(const struct geom *g, uint64_t offset, uint32_t *ret_slot);
+
+#endif

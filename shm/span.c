@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * span.c - moves of spans; see span.h for the picture and models/core_bytes.pml
+ * for the proof.  Shared by owners, freers, takers and the daemon.
+ * Takes no lock; every loop is bounded by the number of slots or by a CAS that
+ * somebody else won.
+ */
+#include "shm/span.h"
+
+bool span_move(const struct seg *sg, span_id id, uint64_t *seen,
+	       uint32_t state, struct party p)
+{
+	uint64_t to = span_word(state, p, span_version(*seen) + 1);
+
+	/* [S1] sc: publishing FULL must come before the recount's loads. */
+	return cas_sc(&sg->spans[id.n].state, seen, to);
+}
+
+bool span_is(const struct seg *sg, span_id id, uint32_t state, struct party p)
+{
+	uint64_t w = span_load(sg, id);
+
+	return span_state(w) == state && party_eq(span_party(w), p);
+}
+
+uint32_t span_free_slots(const struct seg *sg, const struct geom *g)
+{
+	_Atomic uint64_t *live = geom_live(sg, g);
+	uint32_t used = 0;
+
+	for (uint32_t w = 0; w < live_words(g->nslots); w++)
+		used += (uint32_t)__builtin_popcountll(
+			ld_sc(&live[w]) &		/* [L1] */
+			slot_mask(g->nslots, w));
+	return g->nslots - used;
+}
+
+/* One bit per parked byte of the (up to) 64 slots from `slot`. */
+static uint64_t parked_mask(_Atomic uint8_t *parked, uint32_t slot,
+			    uint32_t nslots)
+{
+	uint32_t n = nslots - slot < 64 ? nslots - slot : 64;
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < n; i++)		/* [P1] */
+		mask |= (uint64_t)(ld_rlx(&parked[slot + i]) != 0) << i;
+	return mask;
+}
+
+static void unpark(_Atomic uint8_t *parked, uint32_t slot, uint64_t mask)
+{
+	for (; mask; mask &= mask - 1)			/* [P1] */
+		st_rlx(&parked[slot + (uint32_t)__builtin_ctzll(mask)], 0);
+}
+
+void span_close(const struct seg *sg, const struct geom *g)
+{
+	_Atomic uint64_t *live = geom_live(sg, g);
+	_Atomic uint8_t *parked = geom_parked(sg, g);
+
+	if (spc_life(g->spc) != LIFE_SHARED)
+		return;
+	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
+		uint64_t mask = parked_mask(parked, w * 64, g->nslots);
+
+		if (!mask)
+			continue;
+		andnot_sc(&live[w], mask);		/* [L1] before [P1] */
+		order_for_recovery();
+		unpark(parked, w * 64, mask);
+	}
+	order_for_recovery();		/* before the state word moves */
+}
+
+uint32_t span_dispose(const struct seg *sg, const struct geom *g,
+		      struct party me)
+{
+	uint64_t w = span_load(sg, g->id), full;
+
+	for (;;) {
+		if (span_state(w) != SPAN_OWNED || !party_eq(span_party(w), me))
+			return SPAN_QUARANTINED;
+		if (span_free_slots(sg, g) >= span_threshold(g)) {
+			if (span_move(sg, g->id, &w, SPAN_LISTED, NOBODY))
+				return SPAN_LISTED;
+			continue;
+		}
+		full = span_word(SPAN_FULL, NOBODY, span_version(w) + 1);
+		if (!span_move(sg, g->id, &w, SPAN_FULL, NOBODY))
+			continue;
+		/*
+		 * Recount: a freer that saw OWNED did nothing more.  Taken
+		 * back only as published: otherwise somebody else moves it
+		 * on, and g may be another span's by now.
+		 */
+		if (span_free_slots(sg, g) < span_threshold(g) ||
+		    !span_move(sg, g->id, &full, SPAN_OWNED, me))
+			return SPAN_FULL;
+		w = span_load(sg, g->id);
+	}
+}
+
+bool span_freed(const struct seg *sg, const struct geom *g, struct party me)
+{
+	uint64_t w = span_load(sg, g->id);
+	struct geom now;
+
+	if (span_state(w) != SPAN_FULL ||
+	    span_free_slots(sg, g) < span_threshold(g))
+		return false;
+	if (!span_move(sg, g->id, &w, SPAN_OWNED, me))
+		return false;
+	/* Nothing read before the CAS is used after it: it may be a new span. */
+	return geom_read(sg, g->id, &now) &&
+	       span_dispose(sg, &now, me) == SPAN_LISTED;
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# Test programs speak TAP through cmocka, scripts exit with 0, 1 or 77 (skip).
+#
+# A unit test is tests/unit/test_<module>.c and one line here: it is linked with
+# all of our libraries, of which the linker takes what it needs.
+
+UNIT_TESTS = \
+	%D%/unit/test_client \
+	%D%/unit/test_heap \
+	%D%/unit/test_loop \
+	%D%/unit/test_loop_accept \
+	%D%/unit/test_loop_fallocate \
+	%D%/unit/test_loop_faults \
+	%D%/unit/test_pagebits \
+	%D%/unit/test_pages \
+	%D%/unit/test_pages_model \
+	%D%/unit/test_pages_state \
+	%D%/unit/test_scavenge \
+	%D%/unit/test_sizeclass \
+	$(NULL)
+
+# The ones that run under the thread sanitizer: many threads, one mapping, no
+# fork (it sees no race through two mappings).  `make check-tsan` runs them.
+TSAN_TESTS = \
+	%D%/unit/test_client \
+	%D%/unit/test_heap \
+	%D%/unit/test_loop_accept \
+	%D%/unit/test_loop_faults \
+	%D%/unit/test_pagebits \
+	%D%/unit/test_pages \
+	%D%/unit/test_pages_model \
+	%D%/unit/test_pages_state \
+	%D%/unit/test_scavenge \
+	%D%/unit/test_sizeclass \
+	$(NULL)
+
+SCRIPT_TESTS = \
+	%D%/lint/abi-symbols.sh \
+	%D%/lint/atomics-labelled.sh \
+	%D%/lint/function-length.sh \
+	%D%/lint/include-direction.sh \
+	%D%/lint/no-forbidden-words.sh \
+	%D%/lint/sizeclass-fresh.sh \
+	%D%/lint/sources-listed.sh \
+	%D%/lint/spdx.sh \
+	$(NULL)
+
+# What they include or run.
+TEST_FILES = \
+	%D%/clientrig.h \
+	%D%/heaprig.h \
+	%D%/unit/loop_test.h \
+	%D%/unit/pagebits_test.h \
+	%D%/unit/pages_test.h \
+	%D%/unit/scavenge_test.h \
+	$(NULL)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+TESTS += $(SCRIPT_TESTS)
+EXTRA_DIST += $(SCRIPT_TESTS) $(TEST_FILES)
+
+LDADD = libclient.la libdaemon.la libshm.la librule.la $(CMOCKA_LIBS) $(LIBURING_LIBS)
+
+# A test that hangs fails, with a signal that leaves a core.
+TEST_SECONDS = 300
+WITH_TIMEOUT = $(TIMEOUT) --kill-after=10 --signal=ABRT $(TEST_SECONDS)
+
+TEST_EXTENSIONS = .sh
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' CMOCKA_MESSAGE_OUTPUT=TAP \
+	$(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_COMPILER = $(WITH_TIMEOUT)
+SH_LOG_DRIVER = $(SHELL) $(top_srcdir)/build-aux/test-driver
+SH_LOG_COMPILER = $(WITH_TIMEOUT) $(SHELL)
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	MHEAP_DAEMON='$(abs_top_builddir)/mheapd'; export MHEAP_DAEMON; \
+	UBSAN_OPTIONS=print_stacktrace=1; export UBSAN_OPTIONS; \
+	NM='$(NM)'; export NM;
+
+.PHONY: check-tsan
+check-tsan:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(TSAN_TESTS)'

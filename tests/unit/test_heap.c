@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_heap.c - the daemon's heap on a rig: birth and death of spans, memory,
+ * limits, provisioning, sweep.  Restart and reclaim are in test_recover.c.
+ */
+#include "tests/unit/rig_test.h"
+
+/* The daemon takes a span and gives it back to the page heap. */
+static void retire(struct rig *r, const struct geom *g)
+{
+	uint64_t w = span_load(&r->sg, g->id);
+
+	assert_true(span_move(&r->sg, g->id, &w, SPAN_OWNED, r->h.me));
+	assert_true(span_retire(&r->h, g));
+}
+
+static void new_heap_is_sound(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+
+	(void)state;
+	assert_sound(r);
+	assert_int_equal(r->sg.hdr->epoch, 1);
+	assert_int_equal(r->sg.hdr->status, HEAP_SERVING);
+	assert_int_equal(r->report.spans_by_state[SPAN_FREE], 0);
+	assert_int_equal(r->piece[SEG_ARENA].nbacked, 0);
+	rig_free(r);
+}
+
+static void birth_and_death(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom g = rig_span(r, p, OWNED(SC_1K)), at;
+
+	(void)state;
+	assert_int_equal(g.nslots, 32);
+	assert_int_equal(g.elem, 1024);
+	assert_true(geom_of_page(&r->sg, (pgno){ g.start.n + 3 }, &at));
+	assert_int_equal(at.id.n, g.id.n);
+	assert_true(span_is(&r->sg, g.id, SPAN_OWNED, p));
+	assert_int_equal(r->sg.hdr->count.spans, 1);
+	assert_sound(r);
+
+	retire(r, &g);
+	assert_int_equal(rig_state(r, g.id), SPAN_FREE);
+	assert_false(geom_read(&r->sg, g.id, &at));
+	assert_false(geom_of_page(&r->sg, g.start, &at));
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_int_equal(pages_in_use(r->h.pages).n, 0);
+	assert_int_equal(pages_in_use(r->h.blocks).n, 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* An id used again: next generation, next version, clean block. */
+static void reuse_of_an_id(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom a = rig_span(r, p, SHARED(SC_1K)), b;
+	uint64_t w = span_load(&r->sg, a.id);
+
+	(void)state;
+	retire(r, &a);
+	b = rig_span(r, p, SHARED(SC_1K));
+	assert_int_equal(a.id.n, b.id.n);
+	assert_int_equal(b.gen, a.gen + 1);
+	assert_true(span_version(span_load(&r->sg, b.id)) > span_version(w));
+	assert_int_equal(span_free_slots(&r->sg, &b), b.nslots);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void retire_refuses(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom g = rig_span(r, p, OWNED(SC_1K));
+	uint64_t w;
+
+	(void)state;
+	assert_false(span_retire(&r->h, &g));	/* another's */
+	rig_share(r, &g, 31);
+	w = span_load(&r->sg, g.id);
+	assert_true(span_move(&r->sg, g.id, &w, SPAN_OWNED, r->h.me));
+	assert_false(span_retire(&r->h, &g));	/* an object in it */
+	span_settle(&r->h, &g, false);
+	assert_int_equal(rig_state(r, g.id), SPAN_LISTED);
+	assert_sound(r);
+	assert_int_equal(r->report.shared_objects, 1);
+	assert_int_equal(r->report.shared_bytes, 1024);
+	rig_free(r);
+}
+
+static void every_class_has_spans(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+	unsigned n = 0;
+
+	(void)state;
+	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++) {
+		if (!span_class_ok(spc))
+			continue;
+		rig_span(r, p, spc);
+		n++;
+	}
+	assert_in_range(n, SPAN_CLASSES - 20, SPAN_CLASSES);
+	assert_sound(r);
+	assert_int_equal(r->report.spans_by_state[SPAN_OWNED], n);
+	assert_true(reclaim_client(&r->h, p.slot) > 0);
+	assert_sound(r);
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	rig_free(r);
+}
+
+static void large_runs_are_aligned(void **state)
+{
+	static const uint32_t len[] = { 1, 3, 130, 257, 600 };
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+	uint32_t reason;
+	struct geom g;
+	span_id id;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		for (uint32_t align = 1; align <= 256; align *= 4) {
+			struct span_wish w = { .len = { len[i] },
+					       .align = { align } };
+
+			assert_int_equal(span_new(&r->h, &w, SPAN_GRANTED, p,
+						  &id, &reason), 0);
+			g = rig_geom(r, id);
+			assert_int_equal(g.start.n % align, 0);
+			assert_int_equal(g.len.n, len[i]);
+			assert_int_equal(g.elem, (uint64_t)len[i] << PAGE_SHIFT);
+			assert_int_equal(g.nslots, 1);
+		}
+	assert_sound(r);
+	rig_free(r);
+}
+
+static int try_span(struct rig *r, uint32_t spc, uint32_t *ret_reason)
+{
+	struct span_wish w = { .spc = spc };
+	span_id id;
+
+	return span_new(&r->h, &w, SPAN_LISTED, NOBODY, &id, ret_reason);
+}
+
+static unsigned fill(struct rig *r, uint32_t spc, uint32_t *ret_reason)
+{
+	unsigned n = 0;
+	int err;
+
+	while (!(err = try_span(r, spc, ret_reason)))
+		n++;
+	assert_int_equal(err, -ENOMEM);
+	return n;
+}
+
+static void reserve_runs_out(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	uint32_t reason = 0;
+
+	(void)state;
+	assert_int_equal(fill(r, OWNED(SC_1K), &reason), 32);
+	assert_int_equal(reason, ENOMEM_RESERVE);
+	assert_sound(r);
+	sweep_all(&r->h, false);
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_int_equal(fill(r, OWNED(SC_1K), &reason), 32);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void span_ids_run_out(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct span_wish w = { .len = { 1 } };
+	uint32_t reason = 0, n = 0;
+	span_id id;
+
+	(void)state;
+	while (!span_new(&r->h, &w, SPAN_LISTED, NOBODY, &id, &reason))
+		n++;
+	assert_int_equal(n, r->sg.geo.nspans - 1);
+	assert_int_equal(reason, ENOMEM_SPANS);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void memory_runs_out(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .budget = MIB });
+	uint32_t reason = 0;
+	unsigned n = fill(r, OWNED(SC_1K), &reason);
+
+	(void)state;
+	assert_in_range(n, 10, 31);
+	assert_int_equal(reason, ENOMEM_BACKING);
+	assert_sound(r);
+	/* The window is widened only as far as there is memory. */
+	assert_true(r->budget < 33u << 10);
+	r->budget += 64u << 10;
+	assert_int_equal(fill(r, OWNED(SC_1K), &reason), 2);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void no_memory_at_all(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	uint32_t reason = 0;
+
+	(void)state;
+	for (uint64_t budget = 0; budget < 200u << 10; budget += 4096) {
+		struct rig *c = rig_copy(r);
+
+		c->budget = budget;
+		assert_int_equal(rig_open(c), 0);
+		while (!try_span(c, OWNED(SC_1K), &reason))
+			;
+		assert_int_equal(reason, ENOMEM_BACKING);
+		assert_sound(c);
+		rig_free(c);
+	}
+	rig_free(r);
+}
+
+static void limit_holds(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .limit = 2 * MIB });
+	uint32_t reason = 0;
+	unsigned n = fill(r, OWNED(SC_1K), &reason);
+
+	(void)state;
+	assert_int_equal(reason, ENOMEM_LIMIT);
+	heap_count(&r->h);
+	assert_in_range(r->sg.hdr->count.committed_bytes, 2 * MIB - 40000,
+			2 * MIB);
+	assert_in_range(n, 40, 64);
+	heap_set_limit(&r->h, 3 * MIB);
+	assert_in_range(fill(r, OWNED(SC_1K), &reason), 31, 32);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* What is free and has memory elsewhere is punched to stay in the limit. */
+static void limit_makes_room(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .limit = 4 * MIB });
+	struct party p = rig_join(r);
+	struct geom g[40];
+	uint32_t reason;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		g[i] = rig_run(r, p, 8);
+	for (unsigned i = 0; i < 40; i += 2)
+		retire(r, &g[i]);
+	assert_int_equal(r->punches, 0);
+	rig_run(r, p, 200);
+	assert_true(r->punches > 0);
+	assert_sound(r);
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	rig_free(r);
+}
+
+static void punches_that_fail(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .limit = 4 * MIB });
+	struct span_wish w = { .len = { 300 } };
+	struct party p = rig_join(r);
+	struct geom g[40];
+	uint32_t reason = 0;
+	span_id id;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		g[i] = rig_run(r, p, 8);
+	for (unsigned i = 0; i < 40; i += 2)
+		retire(r, &g[i]);
+	r->punch_err = -EIO;
+	assert_int_equal(span_new(&r->h, &w, SPAN_LISTED, NOBODY, &id,
+				  &reason), -ENOMEM);
+	assert_int_equal(reason, ENOMEM_LIMIT);
+	assert_sound(r);
+	r->punch_err = 0;
+	assert_int_equal(span_new(&r->h, &w, SPAN_LISTED, NOBODY, &id,
+				  &reason), 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void trim_returns_everything(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB });
+	struct party p = rig_join(r);
+	struct geom g[20];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		g[i] = rig_span(r, p, OWNED(SC_1K));
+	for (unsigned i = 0; i < 20; i += 3)
+		retire(r, &g[i]);
+	commit_scavenge(&r->h, true);
+	assert_int_equal(pages_free_committed(r->h.pages).n, 0);
+	assert_int_equal(r->piece[SEG_ARENA].nbacked, 13 * 4);
+	assert_false(r->h.force_scavenge);
+	assert_sound(r);
+	/* The counter is in bytes, and the memory comes back when wanted. */
+	assert_int_equal(r->sg.hdr->count.returned_bytes,
+			 8 * MIB - 13 * 4 * PAGE_BYTES);
+	rig_span(r, p, OWNED(SC_1K));
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* A trim of jobs that take time, with ticks of the background in between. */
+static void trim_in_steps(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB,
+						  .queued = true });
+	unsigned rounds = 0;
+	uint32_t reason;
+
+	(void)state;
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
+	assert_int_equal(rig_end_jobs(r), 1);
+	assert_int_equal(pages_free_committed(r->h.pages).n, 8192);
+	commit_scavenge(&r->h, true);
+	assert_in_range(r->njobs, 1, 16);
+	while (r->njobs) {
+		assert_true(r->h.punching <= 64 * MIB);
+		r->now += 100000000;
+		heap_tick(&r->h);
+		assert_true(rig_end_job(r, 0));
+		assert_sound(r);
+		assert_true(rounds++ < 64);
+	}
+	assert_int_equal(pages_free_committed(r->h.pages).n, 0);
+	assert_int_equal(r->piece[SEG_ARENA].nbacked, 0);
+	rig_free(r);
+}
+
+static void pages_in_a_job_are_nobodys(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .queued = true });
+	uint32_t reason;
+
+	(void)state;
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
+	assert_int_equal(r->njobs, 1);
+	/* The window has all there is: nothing is left for another. */
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -ENOMEM);
+	assert_int_equal(reason, ENOMEM_RESERVE);
+	assert_sound(r);
+	rig_end_jobs(r);
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void background_returns_the_excess(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+
+	(void)state;
+	rig_run(r, p, 1000);
+	assert_int_equal(pages_committed(r->h.pages).n, 8192);
+	for (unsigned i = 0; i < 100; i++) {
+		r->now += 100000000;
+		heap_tick(&r->h);
+	}
+	assert_in_range(pages_committed(r->h.pages).n, 1024, 1110);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void want(struct rig *r, uint32_t spc)
+{
+	or_rel(&r->sg.ctl->want[spc / 64], 1ull << spc % 64);
+	requests_serve(&r->h);
+}
+
+static void wants_are_provisioned(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	uint32_t spc = SHARED(SC_1K), most;
+
+	(void)state;
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 1);
+	want(r, spc);
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 4);
+	for (unsigned i = 0; i < 20; i++)
+		want(r, spc);
+	/* All provisioned spans stay below a 64th of what may be used. */
+	most = central_listed(&r->sg, spc);
+	assert_in_range(most, 16, 32);
+	assert_true(r->h.provisioned <= MIB);
+	for (uint32_t bit = 0; bit < 64 * SH_WANT_WORDS; bit++)
+		want(r, bit);	/* nonsense is passed over */
+	assert_true(r->h.provisioned <= MIB);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void targets_decay(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	uint32_t spc = OWNED(SC_1K);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 8);
+	for (unsigned i = 0; i < 100; i++) {
+		r->now += 100000000;
+		heap_tick(&r->h);
+	}
+	assert_int_equal(r->h.provisioned, 0);
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* Provisioning that had to wait for memory is made up for by the timer. */
+static void provisioning_waits(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB,
+						  .queued = true });
+	uint32_t spc = OWNED(SC_1K);
+
+	(void)state;
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 0);
+	rig_end_jobs(r);
+	heap_tick(&r->h);
+	assert_int_equal(central_listed(&r->sg, spc), 1);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* A span that is FULL with room, as when a freer died before it looked. */
+static void sweep_finds_lost_wakes(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom g = rig_span(r, p, SHARED(SC_1K));
+
+	(void)state;
+	rig_lease(r, &g);
+	for (uint32_t s = 0; s < g.nslots; s++)
+		rig_alloc(r, &g, s);
+	assert_int_equal(span_dispose(&r->sg, &g, p), SPAN_FULL);
+	assert_sound(r);
+	andnot_sc(&geom_live(&r->sg, &g)[0], 0xffull);
+	assert_non_null(strstr(rig_check(r), "a wake was lost"));
+	sweep_all(&r->h, true);
+	assert_int_equal(rig_state(r, g.id), SPAN_LISTED);
+	assert_sound(r);
+	assert_int_equal(r->report.unlinked, 0);
+	andnot_sc(&geom_live(&r->sg, &g)[0], ~0ull);
+	sweep_all(&r->h, true);
+	assert_int_equal(rig_state(r, g.id), SPAN_FREE);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void sweep_is_paced(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB });
+	uint32_t reason, top;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	top = seg_span_top(&r->sg);
+	assert_true(top > 50);
+	sweep_some(&r->h, 10);
+	assert_int_equal(r->sg.hdr->count.spans, 40);
+	sweep_some(&r->h, top);		/* to the end of the round */
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_int_equal(r->sg.hdr->count.sweeps, 1);
+	assert_int_equal(r->h.sweep_at, 0);
+	rig_free(r);
+}
+
+#define SEED	0x4ea90001u
+
+/* Any order of births, deaths, trims and ticks leaves a sound heap. */
+static void random_life(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .limit = 6 * MIB });
+	struct party p = rig_join(r);
+	uint32_t rng = SEED, n = 0, reason;
+	struct geom g[64];
+	const char *why;
+
+	(void)state;
+	for (unsigned i = 0; i < 4000; i++) {
+		struct span_wish w = { 0 };
+		span_id id;
+
+		rng = rng * 1664525 + 1013904223;
+		if (rng >> 30 == 0 && n) {
+			uint32_t k = (rng >> 8) % n;
+
+			retire(r, &g[k]);
+			g[k] = g[--n];
+		} else if (n < 64) {
+			w.spc = (rng >> 8) % SPAN_CLASSES;
+			if (!spc_size_class(w.spc))
+				w.len.n = 1 + (rng >> 20) % 40;
+			if ((w.len.n || span_class_ok(w.spc)) &&
+			    !span_new(&r->h, &w, SPAN_OWNED, p, &id, &reason))
+				g[n++] = rig_geom(r, id);
+		}
+		r->now += 10000000;
+		if (i % 16 == 0)
+			heap_tick(&r->h);
+		if (i % 512 == 511)
+			commit_scavenge(&r->h, true);
+		why = rig_check(r);
+		if (why)
+			fail_msg("step %u, seed %x: %s", i, SEED, why);
+	}
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_heap_is_sound),
+		cmocka_unit_test(birth_and_death),
+		cmocka_unit_test(reuse_of_an_id),
+		cmocka_unit_test(retire_refuses),
+		cmocka_unit_test(every_class_has_spans),
+		cmocka_unit_test(large_runs_are_aligned),
+		cmocka_unit_test(reserve_runs_out),
+		cmocka_unit_test(span_ids_run_out),
+		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(no_memory_at_all),
+		cmocka_unit_test(limit_holds),
+		cmocka_unit_test(limit_makes_room),
+		cmocka_unit_test(punches_that_fail),
+		cmocka_unit_test(trim_returns_everything),
+		cmocka_unit_test(trim_in_steps),
+		cmocka_unit_test(pages_in_a_job_are_nobodys),
+		cmocka_unit_test(background_returns_the_excess),
+		cmocka_unit_test(wants_are_provisioned),
+		cmocka_unit_test(targets_decay),
+		cmocka_unit_test(provisioning_waits),
+		cmocka_unit_test(sweep_finds_lost_wakes),
+		cmocka_unit_test(sweep_is_paced),
+		cmocka_unit_test(random_life),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
