@@ -6,7 +6,6 @@
  *
  * Who can't be seen from here (another PID namespace) may live: it keeps all.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "daemon/server.h"
@@ -20,20 +19,14 @@ static bool other_boot(const struct sh_header *hdr, const char *now)
 
 static void adopt(struct server *sv, uint32_t slot, bool all_dead)
 {
-	const struct sh_client *c = &sv->heap.sg.clients[slot];
 	uint32_t state = client_state(&sv->heap, slot);
-	int pidfd = -1, r = 0;
 
 	if (state == CLIENT_FREE)
 		return;
-	if (state == CLIENT_JOINING || state == CLIENT_DYING || all_dead)
-		r = -ESRCH;
-	else if (c->pid && c->pidns == sv->pidns)
-		r = pidfd_of((pid_t)c->pid, c->start_time, &pidfd);
-	if (r == -ESRCH)
+	if (all_dead || (state != CLIENT_ACTIVE && state != CLIENT_AWAY))
 		reclaim_client(&sv->heap, slot);
 	else
-		member_adopt(sv, slot, pidfd);
+		member_adopt(sv, slot);
 }
 
 void adopt_all(struct server *sv)
@@ -47,4 +40,5 @@ void adopt_all(struct server *sv)
 	for (uint32_t slot = 1; slot <= sv->heap.sg.geo.nclients; slot++)
 		adopt(sv, slot, all_dead);
 	memcpy(hdr->boot_id, boot, sizeof(boot));
+	st_rlx(&hdr->count.clients, sv->nmembers);		/* [H2] */
 }

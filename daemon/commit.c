@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define ARENA_PAGES	(64u << 20 >> PAGE_SHIFT)
+#define FIRST_WINDOW	(1u << 20 >> PAGE_SHIFT)
 #define IN_FLIGHT_MAX	(64ull << 20)
 #define PUNCH_MAX	(4ull << 20)	/* no run of the scavenger is longer */
 
@@ -146,6 +147,10 @@ static void commit_done(struct heap *h, const struct heap_job *job, int res)
 	if (!res) {
 		commit_bits(h, job->start, job->len, true);
 		pages_commit(h->pages, job->start, job->len);
+		if (h->window < ARENA_PAGES)
+			h->window *= 2;
+	} else {
+		h->window = FIRST_WINDOW;
 	}
 	pages_free(h->pages, job->start, job->len);
 	if (res && !commit_less(h, job))
@@ -226,7 +231,11 @@ void heap_job_done(struct heap *h, struct heap_job *job, int res)
 	heap_count(h);
 }
 
-/* Widens [start, n) over free pages without memory behind it. */
+/*
+ * Widens [start, n) over free pages without memory behind it.  The window
+ * doubles from job to job, so that the first request after a start waits for
+ * 1 MiB and a heap that fills fast commits 64 MiB at a time.
+ */
 static npages widen(struct heap *h, pgno start, npages n, uint32_t max)
 {
 	uint32_t end = start.n + n.n, top = seg_page_top(&h->sg);
@@ -266,8 +275,10 @@ static int commit_run(struct heap *h, pgno start, npages n, uint32_t *ret_reason
 		pages_free(h->pages, start, n);
 		return make_room(h);
 	}
+	if (!h->window)
+		h->window = FIRST_WINDOW;
 	if (missing == n.n && npages_bytes(n) + h->in_flight < IN_FLIGHT_MAX)
-		len = widen(h, start, n, room < ARENA_PAGES ? room : ARENA_PAGES);
+		len = widen(h, start, n, room < h->window ? room : h->window);
 	*ret_reason = ENOMEM_BACKING;
 	h->last_commit = 0;
 	r = job_start(h, (struct heap_job){ .start = start, .len = len,
@@ -296,6 +307,8 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 		if (!have_run(h, n, align, ret_start, &ready)) {
 			if (!grow(h))
 				continue;
+			if (h->jobs)	/* their pages may do, once free */
+				return -EAGAIN;
 			*ret_reason = seg_page_top(&h->sg) < h->sg.geo.npages ?
 				      ENOMEM_BACKING : ENOMEM_RESERVE;
 			return -ENOMEM;
@@ -305,7 +318,7 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 		if (h->no_memory) {
 			pages_free(h->pages, *ret_start, n);
 			*ret_reason = h->no_memory;
-			return -ENOMEM;
+			return h->jobs ? -EAGAIN : -ENOMEM;
 		}
 		r = commit_run(h, *ret_start, n, ret_reason);
 		if (r != -EAGAIN || h->jobs)

@@ -67,6 +67,8 @@ struct heap {
 	uint32_t	*free_ids;	/* stack of span ids not in use */
 	uint32_t	 nfree_ids, next_id, id_top;
 	uint32_t	 no_memory;	/* ENOMEM_...: during a retry, no new commits */
+	uint32_t	 block_top;	/* granules that h->blocks knows */
+	uint32_t	 window;	/* pages that the next commit may take */
 	int		 last_commit;	/* how the last commit job ended */
 	bool		 force_scavenge; /* a trim is under way */
 	bool		 in_punch;	/* a punch that ends at once must not nest */

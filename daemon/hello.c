@@ -38,7 +38,8 @@ bool hello_refuse(struct session *s, int err, const char *sentence)
 	struct wire_welcome w = welcome(s->sv);
 
 	w.status = err;
-	snprintf(w.text, sizeof(w.text), "%s", sentence);
+	snprintf(w.text, sizeof(w.text), "%.*s", (int)sizeof(w.text) - 1,
+		 sentence);
 	session_say(s, &w, sizeof(w));
 	return false;
 }

@@ -6,10 +6,15 @@ libdaemon_la_SOURCES = \
 	%D%/activation.c \
 	%D%/activation.h \
 	%D%/adopt.c \
+	%D%/background.c \
+	%D%/background.h \
 	%D%/commit.c \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/hello.c \
+	%D%/keeper.c \
+	%D%/keeper.h \
+	%D%/keeper_main.c \
 	%D%/limit.c \
 	%D%/listen.c \
 	%D%/lockfile.c \
@@ -42,6 +47,7 @@ libdaemon_la_SOURCES = \
 	%D%/scavenge.h \
 	%D%/segfiles.c \
 	%D%/segfiles.h \
+	%D%/server.c \
 	%D%/server.h \
 	%D%/session.c \
 	%D%/session.h \
@@ -52,3 +58,7 @@ libdaemon_la_SOURCES = \
 	%D%/sweep.c \
 	$(NULL)
 libdaemon_la_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
+
+sbin_PROGRAMS += mheapd
+mheapd_SOURCES = %D%/main.c
+mheapd_LDADD = libdaemon.la libshm.la $(LIBURING_LIBS)

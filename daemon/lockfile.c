@@ -20,6 +20,7 @@
 
 #define WAIT_STEP_MS	10
 #define WAIT_STEPS	1000
+#define GRACE_STEPS	30	/* for a holder that looks alive */
 
 static int lock_open(const struct lockfile *l, int flags)
 {
@@ -69,7 +70,7 @@ static void wait_step(void)
 	nanosleep(&t, NULL);
 }
 
-/* 0: locked.  -EAGAIN: not yet. */
+/* 0: locked.  -EAGAIN: not yet.  -EBUSY: its holder looks alive. */
 static int lock_try(struct lockfile *l, struct refusal *why)
 {
 	int fd = lock_open(l, O_RDWR | O_CREAT);
@@ -110,7 +111,9 @@ int lockfile_take(struct lockfile *l, bool shm, const char *path,
 
 	l->shm = shm;
 	snprintf(l->path, sizeof(l->path), "%s", path);
-	for (int i = 0; r == -EAGAIN && i < WAIT_STEPS; i++) {
+	/* One that is being killed may look alive for a moment more. */
+	for (int i = 0; (r == -EAGAIN && i < WAIT_STEPS) ||
+			(r == -EBUSY && i < GRACE_STEPS); i++) {
 		if (i)
 			wait_step();
 		r = lock_try(l, why);

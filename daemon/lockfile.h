@@ -22,7 +22,7 @@ struct lockfile {
 
 /*
  * 0, or -errno with a sentence that says who holds it.  A holder that begins,
- * ends or has been killed is waited for, 10 s at most.
+ * ends or has been killed is waited for, 10 s at most; any other for 0.3 s.
  */
 int lockfile_take(struct lockfile *l, bool shm, const char *path,
 		  struct refusal *why);

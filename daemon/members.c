@@ -98,16 +98,44 @@ static bool may_use(struct member *m)
 	return pidfd_dead(m->pidfd);
 }
 
+static int member_watch(struct member *m, int pidfd)
+{
+	loop_id id = loop_poll(m->sv->loop, pidfd, POLLIN, on_death, m);
+
+	if (!id)
+		return -ENOMEM;
+	loop_cancel(m->sv->loop, m->death);
+	if (m->pidfd >= 0)
+		close(m->pidfd);
+	m->pidfd = pidfd;
+	m->death = id;
+	return 0;
+}
+
+/* The process of the registry's entry: 0: watched; -ESRCH: it is no more. */
+static int member_find(struct member *m)
+{
+	const struct sh_client *c = &m->sv->heap.sg.clients[m->slot];
+	int r, pidfd;
+
+	if (m->pidfd >= 0)
+		return pidfd_dead(m->pidfd) ? -ESRCH : 0;
+	if (!c->pid || c->pidns != m->sv->pidns)
+		return -ENXIO;
+	r = pidfd_of((pid_t)c->pid, c->start_time, &pidfd);
+	if (r)
+		return r;
+	r = member_watch(m, pidfd);
+	if (r)
+		close(pidfd);
+	return r;
+}
+
 static void on_recheck(void *arg)
 {
 	struct member *m = arg;
 
-	if (m->pidfd >= 0 && pidfd_dead(m->pidfd)) {
-		on_death(m, POLLIN);
-		return;
-	}
-	if (!may_use(m)) {
-		m->recheck = 0;
+	if (member_find(m) == -ESRCH || !may_use(m)) {
 		member_gone(m->sv, m->slot);
 		return;
 	}
@@ -122,18 +150,6 @@ static void recheck_start(struct member *m)
 	loop_cancel(m->sv->loop, m->recheck);
 	m->recheck_ns = TURN_NS;
 	m->recheck = loop_timer(m->sv->loop, TURN_NS, 0, on_recheck, m);
-}
-
-static int member_watch(struct member *m, int pidfd)
-{
-	loop_id id = loop_poll(m->sv->loop, pidfd, POLLIN, on_death, m);
-
-	if (!id)
-		return -ENOMEM;
-	member_unwatch(m);
-	m->pidfd = pidfd;
-	m->death = id;
-	return 0;
 }
 
 /* Others than the owner and root may never have more than is left. */
@@ -244,6 +260,8 @@ int member_resume(struct server *sv, struct peer *p, struct party old,
 	if (member_watch(m, p->pidfd))
 		return refuse(why, EXIT_FAULT, -ENOMEM, "no memory");
 	p->pidfd = -1;
+	loop_cancel(sv->loop, m->recheck);
+	m->recheck = 0;
 	before = m->session;
 	m->session = s;
 	if (before)
@@ -271,12 +289,11 @@ void member_away(struct server *sv, uint32_t slot)
 	recheck_start(m);
 }
 
-void member_adopt(struct server *sv, uint32_t slot, int pidfd)
+void member_adopt(struct server *sv, uint32_t slot)
 {
-	struct member *m = &sv->members[slot];
-
 	count(sv, 1);
-	if (pidfd >= 0 && member_watch(m, pidfd))
-		m->pidfd = pidfd;	/* the timer looks at it all the same */
-	member_away(sv, slot);
+	if (member_find(&sv->members[slot]) == -ESRCH)
+		member_gone(sv, slot);
+	else
+		member_away(sv, slot);
 }

@@ -67,7 +67,8 @@ struct server {
 	uint64_t		 pidns;
 	struct log_limit	 complaints;
 	bool			 serving;	/* heap is open */
-	bool			 removed;
+	bool			 served;	/* it has been told so */
+	bool			 removed;	/* the heap is over */
 };
 
 /* server.c: until it has ended; an exit code.  ready() runs once it serves. */
@@ -105,8 +106,8 @@ void member_active(struct server *sv, uint32_t slot);
 void member_away(struct server *sv, uint32_t slot);
 /* It is dead, or has said goodbye, or never got ready: frees the slot. */
 void member_gone(struct server *sv, uint32_t slot);
-/* One that a former daemon left; pidfd -1: not to be seen from here. */
-void member_adopt(struct server *sv, uint32_t slot, int pidfd);
+/* One that a former daemon left: watched again, or reclaimed if it is dead. */
+void member_adopt(struct server *sv, uint32_t slot);
 /* Is this the process of the registry's entry, as far as can be seen? */
 bool member_is(const struct server *sv, uint32_t slot, const struct peer *p);
 

@@ -100,7 +100,7 @@ static bool answer(struct session *s, uint32_t command, int status,
 static bool destroy(struct session *s, bool forced)
 {
 	struct server *sv = s->sv;
-	char text[160];
+	char text[192];
 
 	if (s->uid != geteuid() && s->uid != 0)
 		return answer(s, WIRE_DESTROY, -EACCES, "only the heap's owner "
@@ -267,11 +267,13 @@ static bool has_room(const struct server *sv, uid_t uid)
 static void turn_away(struct server *sv, int fd)
 {
 	struct session s = { .sv = sv, .fd = fd };
-	char text[128];
+	char text[128], hello[sizeof(struct wire_hello)];
 
 	snprintf(text, sizeof(text), "%u of %u connections to heap %s are in "
 		 "use: end some, or try again", sv->nsessions, sv->max_sessions,
 		 sv->o->name);
+	/* What is left unread would reach the peer as an error instead. */
+	recv(fd, hello, sizeof(hello), MSG_DONTWAIT);
 	hello_refuse(&s, -EUSERS, text);
 	close(fd);
 }

@@ -15,6 +15,7 @@
 
 #define IDS_STEP	1024u
 #define BLOCK_STEP	(64u << 10)	/* bytes of blocks backed at a time */
+#define BLOCK_GROW	(1u << 18)	/* granules: 32 MiB */
 
 /* Backs the tables for ids [from, to). */
 static int back_ids(struct heap *h, uint32_t from, uint32_t to)
@@ -96,6 +97,30 @@ static int back_blocks(struct heap *h, uint32_t at, uint32_t n,
 	return 0;
 }
 
+/* The block area is known to the allocator piece by piece: a start is quick. */
+static bool more_granules(struct heap *h)
+{
+	uint32_t n = h->sg.geo.ngranules - h->block_top;
+
+	if (n > BLOCK_GROW)
+		n = BLOCK_GROW;
+	if (!n)
+		return false;
+	pages_grow(h->blocks, (pgno){ h->block_top }, (npages){ n });
+	h->block_top += n;
+	return true;
+}
+
+/* Not memset: a late freer of the block's last span may still look at it. */
+static void block_clear(struct heap *h, uint32_t at, uint32_t granules)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)
+		(h->sg.blocks + ((uint64_t)at << GRANULE_SHIFT));
+
+	for (uint32_t i = 0; i < granules * (GRANULE_BYTES / 8); i++)
+		st_rlx(&word[i], 0);				/* [L1] */
+}
+
 /* Granules of central with memory behind them, zeroed. */
 static int block_take(struct heap *h, uint32_t granules, pgno *ret_start,
 		      uint32_t *ret_reason)
@@ -105,16 +130,16 @@ static int block_take(struct heap *h, uint32_t granules, pgno *ret_start,
 	int r = 0;
 
 	*ret_reason = ENOMEM_SPANS;
-	if (pages_alloc(h->blocks, n, (npages){ 1 }, &at))
-		return -ENOMEM;
+	while (pages_alloc(h->blocks, n, (npages){ 1 }, &at))
+		if (!more_granules(h))
+			return -ENOMEM;
 	if (pages_uncommitted(h->blocks, at, n).n)
 		r = back_blocks(h, at.n, granules, ret_reason);
 	if (r) {
 		pages_free(h->blocks, at, n);
 		return r;
 	}
-	memset(h->sg.blocks + ((uint64_t)at.n << GRANULE_SHIFT), 0,
-	       (size_t)granules << GRANULE_SHIFT);
+	block_clear(h, at.n, granules);
 	*ret_start = at;
 	return 0;
 }
@@ -246,8 +271,9 @@ static void rebuild_commit(struct heap *h)
 	for (uint32_t p = 0; p < top; p++) {
 		uint32_t from = p;
 
-		while (p < top && ld_rlx(&h->sg.commit[p / 64]) >> p % 64 & 1)
-			p++;					/* [G3] */
+		while (p < top && ld_rlx(&h->sg.commit[p / 64]) /* [G3] */ >>
+				  p % 64 & 1)
+			p++;
 		if (p > from)
 			pages_commit(h->pages, (pgno){ from },
 				     (npages){ p - from });
@@ -275,7 +301,8 @@ static int rebuild_span(struct heap *h, span_id id)
 		return -EBADMSG;
 	add_rlx(&h->sg.whdr->count.spans, 1);			/* [H2] */
 	owner = span_party(w).slot;
-	if (owner >= 1 && owner <= h->sg.geo.nclients)
+	if (span_state(w) == SPAN_OWNED && owner >= 1 &&
+	    owner <= h->sg.geo.nclients)
 		h->client_spans[owner]++;
 	h->next_id = id.n + 1;
 	return 1;
@@ -310,11 +337,12 @@ static int rebuild_blocks(struct heap *h, uint32_t top)
 	struct geom g;
 	int r;
 
-	pages_grow(h->blocks, (pgno){ 0 }, (npages){ h->sg.geo.ngranules });
 	for (span_id id = { 1 }; id.n < top; id.n++)
 		if (span_state(span_load(&h->sg, id)) != SPAN_FREE &&
 		    geom_read(&h->sg, id, &g) && g.block + g.block_len > high)
 			high = g.block + g.block_len;
+	while (h->block_top < high && more_granules(h))
+		;
 	if (!high)
 		return 0;
 	high = (uint32_t)round_up(high, step);

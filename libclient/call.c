@@ -17,6 +17,7 @@
 
 #define TURN_MS		100
 #define TURN_MAX_MS	2000
+#define AWAY_MS		10	/* between looks for a daemon that is away */
 
 static uint64_t now_ms(void)
 {
@@ -96,7 +97,10 @@ static uint32_t post(mh_heap *h, struct sh_cell *cell, const struct call *c)
 	return word;
 }
 
-/* The daemon may have been restarted, or be away: reconnect if it is there. */
+/*
+ * The daemon may have been restarted, or be away: reconnect if it is there.  0;
+ * 1: it is away; -ESHUTDOWN.  A new daemon does not know an old bell bit.
+ */
 static int look_after_daemon(mh_heap *h)
 {
 	int r = 0;
@@ -108,8 +112,14 @@ static int look_after_daemon(mh_heap *h)
 	pthread_mutex_unlock(&h->r->join);
 	if (r == -ESHUTDOWN)
 		return r;
+	return r < 0;
+}
+
+static void ring_again(mh_heap *h)
+{
+	andnot_ar(&h->sg.ctl->bell[h->r->me.slot / 64],		/* [Q2] */
+		  1ull << h->r->me.slot % 64);
 	ring(h, h->r->me.slot);
-	return 0;
 }
 
 /* 0: done; -ETIMEDOUT, -ESHUTDOWN: cancelled, or done at the last moment. */
@@ -117,19 +127,19 @@ static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word)
 {
 	uint64_t end = now_ms() + DAEMON_WAIT_MS;
 	unsigned turn = TURN_MS;
-	int r = 0;
+	int away = look_after_daemon(h), r;
 
 	while (ld_acq(&cell->word) == word) {			/* [Q1] */
-		futex_wait(&cell->word, word, turn);
+		futex_wait(&cell->word, word, away ? AWAY_MS : turn);
 		if (ld_acq(&cell->word) != word)		/* [Q1] */
 			break;
-		r = look_after_daemon(h);
-		if (!r && now_ms() >= end)
-			r = -ETIMEDOUT;
+		away = look_after_daemon(h);
+		ring_again(h);
+		r = away < 0 ? away : now_ms() >= end ? -ETIMEDOUT : 0;
 		/* [Q1] gives up, unless the answer comes first. */
 		if (r && cas_ar(&cell->word, &word, (word & ~3u) | CELL_IDLE))
 			return r;
-		if (turn < TURN_MAX_MS)
+		if (!away && turn < TURN_MAX_MS)
 			turn *= 2;
 	}
 	return 0;

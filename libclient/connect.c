@@ -155,6 +155,7 @@ static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
 {
 	struct wire_ready m = { .magic = WIRE_MAGIC, .type = type,
 				.nonce = nonce };
+	ssize_t n;
 	int r;
 
 	if (send(fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m))
@@ -162,7 +163,10 @@ static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
 	r = wait_reply(fd);
 	if (r)
 		return r;
-	if (recv(fd, &m, sizeof(m), 0) != sizeof(m) || m.type != reply)
+	n = recv(fd, &m, sizeof(m), 0);
+	if (n <= 0)
+		return n ? -errno : -ECONNRESET;
+	if (n != sizeof(m) || m.magic != WIRE_MAGIC || m.type != reply)
 		return -EPROTO;
 	return m.status;
 }
@@ -335,6 +339,8 @@ int join_heap(mh_heap *h)
 	struct wire_welcome w = { 0 };
 	int r = handshake(h, 0, &w);
 
+	if (r == -ECONNRESET || r == -EPIPE)
+		r = -ECONNREFUSED;	/* it died while we talked */
 	if (r)
 		return refused(h, r, &w);
 	st_rel(&h->r->live, h->serial);				/* [A1] */

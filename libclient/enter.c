@@ -9,8 +9,11 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "libclient/client.h"
+
+#define JOIN_TURN_MS	10
 
 /* Arrays empty and full at once, no page ours: what every thread starts with. */
 static struct mcache nothing;
@@ -36,13 +39,30 @@ static bool alive(mh_heap *h)
 	       (w & 0xff) != CLIENT_FREE && (w & 0xff) != CLIENT_DYING;
 }
 
+static bool daemon_is_away(int r)
+{
+	return r == -ECONNREFUSED || r == -ENOENT;
+}
+
+/* A forked child's first slow path; it waits for a daemon as a request does. */
 static int rejoin(mh_heap *h)
 {
+	struct timespec t = { 0, JOIN_TURN_MS * 1000000 };
 	int r = 0;
 
 	pthread_mutex_lock(&h->r->join);
-	if (ld_acq(&h->r->live) != h->serial)			/* [A1] */
+	for (int ms = 0; ld_acq(&h->r->live) != h->serial;	/* [A1] */
+	     ms += JOIN_TURN_MS) {
 		r = join_heap(h);
+		if (!daemon_is_away(r))
+			break;
+		if (ms >= DAEMON_WAIT_MS) {
+			refuse(ETIMEDOUT, "heap %s: no mheapd for %d s; is it "
+			       "running?", h->name, DAEMON_WAIT_MS / 1000);
+			break;
+		}
+		nanosleep(&t, NULL);
+	}
 	pthread_mutex_unlock(&h->r->join);
 	return r;
 }

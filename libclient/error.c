@@ -64,7 +64,7 @@ static const char *misuse_text(int err)
 	case EROFS:
 		return "cannot be freed: the heap is attached read-only";
 	}
-	return "cannot be freed";
+	return strerror(err);
 }
 
 /* Tells the hook; without one prints and aborts.  Gives -1 and errno. */

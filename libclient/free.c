@@ -16,12 +16,10 @@ static COLD void free_slow(mh_heap *h, void *p)
 	if (!p)
 		return;
 	r = free_checked(h, p);
-	if (r == -EDEADLK || r == -ESHUTDOWN || r == -ENOMEM)
-		errno = -r;
-	else if (r)
+	if (r == -EINVAL || r == -EPERM || r == -EALREADY || r == -EROFS)
 		misuse(h, p, -r);
 	else
-		errno = saved;
+		errno = r ? -r : saved;
 }
 
 /* A slot of a leased span of ours, in a thread with room in its array. */

@@ -2,36 +2,52 @@
 # Test programs speak TAP through cmocka, scripts exit with 0, 1 or 77 (skip).
 #
 # A unit test is tests/unit/test_<module>.c and one line here: it is linked with
-# all of our libraries, of which the linker takes what it needs.
+# the rigs and all of our libraries, of which the linker takes what it needs.
 
 UNIT_TESTS = \
+	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
+	%D%/unit/test_names \
 	%D%/unit/test_pagebits \
 	%D%/unit/test_pages \
 	%D%/unit/test_pages_model \
 	%D%/unit/test_pages_state \
+	%D%/unit/test_recover \
+	%D%/unit/test_requests \
 	%D%/unit/test_scavenge \
+	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
+	%D%/unit/test_span \
+	%D%/unit/test_threads \
+	%D%/unit/test_verify \
 	$(NULL)
 
 # The ones that run under the thread sanitizer: many threads, one mapping, no
 # fork (it sees no race through two mappings).  `make check-tsan` runs them.
 TSAN_TESTS = \
+	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
+	%D%/unit/test_names \
 	%D%/unit/test_pagebits \
 	%D%/unit/test_pages \
 	%D%/unit/test_pages_model \
 	%D%/unit/test_pages_state \
+	%D%/unit/test_recover \
+	%D%/unit/test_requests \
 	%D%/unit/test_scavenge \
+	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
+	%D%/unit/test_span \
+	%D%/unit/test_threads \
+	%D%/unit/test_verify \
 	$(NULL)
 
 SCRIPT_TESTS = \
@@ -43,26 +59,60 @@ SCRIPT_TESTS = \
 	%D%/lint/sizeclass-fresh.sh \
 	%D%/lint/sources-listed.sh \
 	%D%/lint/spdx.sh \
+	%D%/system/autoremove.sh \
+	%D%/system/clients.sh \
+	%D%/system/flood.sh \
+	%D%/system/memfd.sh \
+	%D%/system/memory.sh \
+	%D%/system/refusals.sh \
+	%D%/system/restart.sh \
+	$(NULL)
+
+# What several of them are built on.
+librig_la_SOURCES = \
+	%D%/clientrig.c \
+	%D%/clientrig.h \
+	%D%/heaprig.c \
+	%D%/heaprig.h \
+	$(NULL)
+
+# Programs that scripts run.
+TEST_HELPERS = \
+	%D%/system/forbid_uring \
+	%D%/system/fuzz_socket \
+	%D%/system/wire_client \
+	%D%/multi/soak \
+	$(NULL)
+
+%C%_multi_soak_SOURCES = \
+	%D%/multi/soak.c \
+	%D%/multi/soak.h \
+	%D%/multi/soak_worker.c \
 	$(NULL)
 
 # What they include or run.
 TEST_FILES = \
-	%D%/clientrig.h \
-	%D%/heaprig.h \
+	%D%/crash/scene.h \
+	%D%/crash/snap.h \
+	%D%/crash/step.h \
+	%D%/system/system.sh \
+	%D%/system/wire_help.h \
 	%D%/unit/loop_test.h \
 	%D%/unit/pagebits_test.h \
 	%D%/unit/pages_test.h \
+	%D%/unit/rig_test.h \
 	%D%/unit/scavenge_test.h \
 	$(NULL)
 
 if HAVE_CMOCKA
-check_PROGRAMS += $(UNIT_TESTS)
+check_LTLIBRARIES += librig.la
+check_PROGRAMS += $(UNIT_TESTS) $(TEST_HELPERS)
 TESTS += $(UNIT_TESTS)
 endif
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS) $(TEST_FILES)
 
-LDADD = libclient.la libdaemon.la libshm.la librule.la $(CMOCKA_LIBS) $(LIBURING_LIBS)
+LDADD = librig.la libclient.la libdaemon.la libshm.la librule.la $(CMOCKA_LIBS) $(LIBURING_LIBS)
 
 # A test that hangs fails, with a signal that leaves a core.
 TEST_SECONDS = 300

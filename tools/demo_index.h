@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "tools/demo_files.h"
+#include "tools/demo_tally.h"
 #include "tools/demo_words.h"
 
 #define INDEX_NAME	"demo.index"
@@ -104,7 +105,7 @@ struct index {
 	uint64_t pause_ns;		/* the longest heap call of this one */
 };
 
-/* All of these: 0 or -1, mh_errmsg() says why.  index_make: a new one. */
+/* All of these: 0, or -1 and mh_errmsg() says why.  index_make: a new one. */
 int index_make(struct index *x, mh_heap *h, const struct file_list *list,
 	       uint32_t nseats);
 int index_open(struct index *x, mh_heap *h);
@@ -112,6 +113,13 @@ int index_open(struct index *x, mh_heap *h);
 /* The posting of (w, file): w->count.  again: it may be there already. */
 int index_add(struct index *x, const struct word *w, uint32_t file,
 	      bool again);
+
+/*
+ * Visits every word of an index to which nobody adds: how many objects of the
+ * heap belong to it, or -1.  index_free frees them all.
+ */
+int64_t index_tally(struct index *x, struct tally *t);
+int64_t index_free(struct index *x);
 
 /* Heap calls that are timed. */
 void *index_get(struct index *x, size_t size, unsigned flags);

@@ -72,8 +72,8 @@ static bool take_any(struct worker *w)
 {
 	struct index_root *root = w->x.root;
 
-	if (atomic_load_explicit(&root->cursor, memory_order_relaxed) <
-	    root->nfiles) {
+	while (atomic_load_explicit(&root->cursor, memory_order_relaxed) <
+	       root->nfiles) {
 		uint64_t i = atomic_fetch_add_explicit(&root->cursor, 1,
 						       memory_order_relaxed);
 
@@ -203,8 +203,10 @@ int demo_worker(char **argv)
 	if (getppid() != (pid_t)strtol(argv[3], NULL, 10))
 		return 1;
 	h = mh_attach(argv[0], 0);
-	if (!h || index_open(&w.x, h))
-		return heap_fault(&w) ? 1 : 0;
+	if (!h || index_open(&w.x, h)) {
+		heap_fault(&w);
+		return 1;
+	}
 	w.mem = (struct words_mem){ owned_get, owned_put, &w.x };
 	r = work(&w);
 	if (mh_detach(h))

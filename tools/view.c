@@ -21,6 +21,7 @@
 #include "shm/text.h"
 #include "tools/ask.h"
 #include "tools/commands.h"
+#include "tools/keep.h"
 #include "tools/say.h"
 
 __attribute__((format(printf, 2, 3)))
@@ -172,7 +173,25 @@ static int by_names(struct view *v, const struct place *p)
 	return r;
 }
 
-/* Neither way led to it. */
+/* A memfd heap without a daemon: whoever keeps it shows it to its owner. */
+static int by_keeper(struct view *v, const struct place *p)
+{
+	char path[HEAP_PATH_MAX];
+	int fds[ASK_FDS], r;
+
+	if (!p->socket[0] || path_beside(p->socket, ".keep", path,
+					 sizeof(path)))
+		return -ENOENT;
+	r = keep_get(path, fds);
+	if (r)
+		return r;
+	r = look_at(v, p->name, fds[WIRE_FD_HEAP], fds[WIRE_FD_CENTRAL]);
+	for (int i = 0; i < ASK_FDS; i++)
+		close(fds[i]);
+	return r ? r : check_name(v, p);
+}
+
+/* No way led to it. */
 static int nowhere(struct view *v, const struct place *p, int by_sock, int by_shm)
 {
 	const char *socket = p->socket[0] ? p->socket : "(none)";
@@ -187,9 +206,9 @@ static int nowhere(struct view *v, const struct place *p, int by_sock, int by_sh
 			       "is it stopped (SIGSTOP, a frozen cgroup)?",
 			       p->name, socket);
 	if (by_sock == -ECONNREFUSED)
-		return no_view(v, "heap %s: nobody listens at %s, and it has no "
-			       "names in /dev/shm (one with --backing memfd has "
-			       "none): start it with `mheapd --name %s`",
+		return no_view(v, "heap %s: nobody listens at %s, and nothing "
+			       "is left of it: neither names in /dev/shm nor a "
+			       "keeper; start it with `mheapd --name %s`",
 			       p->name, socket, p->name);
 	if (by_sock == -ENOENT)
 		return no_view(v, "no heap %s: there is neither a socket %s nor "
@@ -202,22 +221,19 @@ static int nowhere(struct view *v, const struct place *p, int by_sock, int by_sh
 
 int view_place(struct view *v, const struct place *p, int wait_ms)
 {
-	int by_sock, by_shm;
+	int by_sock, r;
 
 	*v = (struct view){ 0 };
-	by_sock = by_socket(v, p, wait_ms);
-	if (by_sock >= 0)
-		goto out;
-	by_shm = by_names(v, p);
-	if (by_shm >= 0) {
-		by_sock = by_shm;
-		goto out;
-	}
-	by_sock = nowhere(v, p, by_sock, by_shm);
-out:
-	if (by_sock)
+	by_sock = r = by_socket(v, p, wait_ms);
+	if (r < 0)
+		r = by_names(v, p);
+	if (r == -ENOENT)
+		r = by_keeper(v, p);
+	if (r < 0)
+		r = nowhere(v, p, by_sock, r);
+	if (r)
 		view_close(v);
-	return by_sock;
+	return r;
 }
 
 void view_close(struct view *v)
@@ -243,13 +259,12 @@ int place_of(struct place *ret_p, const char *name)
 	return 0;
 }
 
-int view_open(struct view *v, const char *name)
+int view_open(struct view *v, struct place *ret_p, const char *name)
 {
-	struct place p;
-	int r = place_of(&p, name);
+	int r = place_of(ret_p, name);
 
 	if (r)
 		return r;
-	r = view_place(v, &p, VIEW_MS);
+	r = view_place(v, ret_p, VIEW_MS);
 	return r ? refuse(r, "%s", v->why) : 0;
 }

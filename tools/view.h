@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * view.h - how a tool sees a heap: read-only, without a slot, and without the
- * arena.  From the daemon if one answers, else from the names in /dev/shm.
+ * arena.  From the daemon if one answers, else by the names in /dev/shm, else from
+ * the keeper of a memfd heap.
  *
  * Owns two mappings.  What is behind them changes while it is being looked at.
  */
@@ -38,8 +39,8 @@ void view_close(struct view *v);
 /* Where the heap of this user, or the system's, is.  Says why not itself. */
 int place_of(struct place *ret_p, const char *name);
 
-/* Both; says why not itself. */
-int view_open(struct view *v, const char *name);
+/* Finds it and looks at it.  0, or an exit status; says why not itself. */
+int view_open(struct view *v, struct place *ret_p, const char *name);
 
 /* "serving", "stopped", "dead", "silent", "destroyed" or "unfinished". */
 const char *view_state(const struct view *v, const struct place *p);

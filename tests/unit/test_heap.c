@@ -304,12 +304,15 @@ static void trim_returns_everything(void **state)
 	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB });
 	struct party p = rig_join(r);
 	struct geom g[20];
+	uint32_t had;
 
 	(void)state;
 	for (unsigned i = 0; i < 20; i++)
 		g[i] = rig_span(r, p, OWNED(SC_1K));
 	for (unsigned i = 0; i < 20; i += 3)
 		retire(r, &g[i]);
+	had = pages_committed(r->h.pages).n;
+	assert_true(had > 20 * 4);	/* memory is got ahead of demand */
 	commit_scavenge(&r->h, true);
 	assert_int_equal(pages_free_committed(r->h.pages).n, 0);
 	assert_int_equal(r->piece[SEG_ARENA].nbacked, 13 * 4);
@@ -317,7 +320,7 @@ static void trim_returns_everything(void **state)
 	assert_sound(r);
 	/* The counter is in bytes, and the memory comes back when wanted. */
 	assert_int_equal(r->sg.hdr->count.returned_bytes,
-			 8 * MIB - 13 * 4 * PAGE_BYTES);
+			 (had - 13 * 4) * PAGE_BYTES);
 	rig_span(r, p, OWNED(SC_1K));
 	assert_sound(r);
 	rig_free(r);
@@ -332,6 +335,7 @@ static void trim_in_steps(void **state)
 	uint32_t reason;
 
 	(void)state;
+	r->h.window = 8192;
 	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
 	assert_int_equal(rig_end_jobs(r), 1);
 	assert_int_equal(pages_free_committed(r->h.pages).n, 8192);
@@ -350,6 +354,38 @@ static void trim_in_steps(void **state)
 	rig_free(r);
 }
 
+/* The window: small at first, doubled by success, small again by failure. */
+static void window_grows_and_shrinks(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB,
+						  .queued = true });
+	uint32_t reason, len = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		while (try_span(r, OWNED(SC_1K), &reason) != -EAGAIN)
+			;
+		assert_int_equal(r->njobs, 1);
+		assert_true(r->job[0]->len.n > len);
+		len = r->job[0]->len.n;
+		rig_end_jobs(r);
+	}
+	assert_int_equal(len, 512);
+	while (try_span(r, OWNED(SC_1K), &reason) != -EAGAIN)
+		;
+	assert_true(r->job[0]->len.n > 4);
+	rig_end_job(r, -ENOSPC);	/* then what was asked for alone */
+	assert_int_equal(r->njobs, 1);
+	assert_int_equal(r->job[0]->len.n, 4);
+	rig_end_job(r, -ENOSPC);
+	assert_int_equal(r->njobs, 0);
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
+	assert_int_equal(r->job[0]->len.n, 128);
+	rig_end_jobs(r);
+	assert_sound(r);
+	rig_free(r);
+}
+
 static void pages_in_a_job_are_nobodys(void **state)
 {
 	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
@@ -357,11 +393,12 @@ static void pages_in_a_job_are_nobodys(void **state)
 	uint32_t reason;
 
 	(void)state;
+	r->h.window = 8192;
 	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
 	assert_int_equal(r->njobs, 1);
-	/* The window has all there is: nothing is left for another. */
-	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -ENOMEM);
-	assert_int_equal(reason, ENOMEM_RESERVE);
+	/* The window has all there is: another has to wait for it. */
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
+	assert_int_equal(r->njobs, 1);
 	assert_sound(r);
 	rig_end_jobs(r);
 	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
@@ -375,6 +412,7 @@ static void background_returns_the_excess(void **state)
 	struct party p = rig_join(r);
 
 	(void)state;
+	r->h.window = 8192;
 	rig_run(r, p, 1000);
 	assert_int_equal(pages_committed(r->h.pages).n, 8192);
 	for (unsigned i = 0; i < 100; i++) {
@@ -558,6 +596,7 @@ int main(void)
 		cmocka_unit_test(punches_that_fail),
 		cmocka_unit_test(trim_returns_everything),
 		cmocka_unit_test(trim_in_steps),
+		cmocka_unit_test(window_grows_and_shrinks),
 		cmocka_unit_test(pages_in_a_job_are_nobodys),
 		cmocka_unit_test(background_returns_the_excess),
 		cmocka_unit_test(wants_are_provisioned),

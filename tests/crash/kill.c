@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kill.c - kill at every instruction.  Each scene's call is stepped through; at
+ * each boundary where the shared bytes differ from the last one's, the heap is
+ * judged as if its actor, and its actor and the daemon, had been killed there.
+ *
+ *	kill [-l] [-x] [PATTERN]
+ *	-l  lists the scenes; -x stops at the first broken one; PATTERN: those
+ *	    whose line contains it
+ *
+ * A line per scene: points tried, how many were distinct, how many broken, and
+ * of the first broken one where it is and what is wrong.
+ */
+#include "tests/crash/oracle.h"
+#include "tests/crash/step.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct scene_list *const lists[] = {
+	&alloc_scenes, &free_scenes, &client_scenes, &recovery_scenes,
+	&daemon_scenes,
+};
+
+struct run {
+	const struct scene *sc;
+	struct act	*a;
+	struct oracle	*o;
+	struct snap	 s;
+	struct victim	 v;
+	char		 why[600];
+};
+
+struct totals {
+	unsigned n, bad;
+	uint64_t points, distinct, broken;
+};
+
+static void play(void *arg)
+{
+	struct run *u = arg;
+	struct act *a = u->a;
+
+	if (!u->sc->daemon)
+		act_attach(a);
+	if (u->sc->prepare)
+		u->sc->prepare(a);
+	step_mark();
+	u->sc->call(a);
+	step_mark();
+	if (u->sc->done)
+		NEED(a, u->sc->done(a));
+	step_mark();
+}
+
+/* The daemon's part, while the actor stands still. */
+static void serve(void *arg)
+{
+	struct run *u = arg;
+
+	requests_serve(&u->a->r->h);
+	u->s.heap_too = true;
+}
+
+static bool fails(struct run *u, const char *why)
+{
+	snprintf(u->why, sizeof(u->why), "%s%s%s", why, u->a->say[0] ? ": " : "",
+		 u->a->say);
+	return false;
+}
+
+static void boundary(struct run *u, bool always)
+{
+	snap_point(&u->s, u->v.rip, always);
+	u->s.heap_too = u->sc->daemon;
+}
+
+static bool step_through(struct run *u)
+{
+	enum step_got got = STEP_AT;
+
+	oracle_open(u->o, u->sc, u->a);
+	snap_take(&u->s, true);
+	boundary(u, true);		/* nothing is done yet */
+	snap_wait(&u->s);		/* it says what is to be expected */
+	step_over_mark(&u->v);
+	while ((got = step_one(&u->v)) == STEP_AT)
+		boundary(u, false);
+	if (got != STEP_MARK)
+		return fails(u, "the actor died in the call");
+	u->o->at_end = true;
+	boundary(u, true);
+	if (step_over_mark(&u->v), step_run(&u->v) != STEP_MARK)
+		return fails(u, "the call did not go that way");
+	return true;
+}
+
+static bool play_scene(struct run *u)
+{
+	bool ok;
+
+	u->v = (struct victim){ .serve = u->sc->daemon ? NULL : serve, .arg = u };
+	if (!step_spawn(&u->v, play, u))
+		return fails(u, "no child");
+	ok = step_run(&u->v) == STEP_MARK ? step_through(u) :
+	     fails(u, "the actor can't begin");
+	step_end(&u->v);
+	snap_wait(&u->s);
+	return ok;
+}
+
+static void report_broken(const struct run *u)
+{
+	char where[400];
+
+	if (!u->s.broken)
+		return;
+	printf("#   point %llu, %s\n#   %s\n",
+	       (unsigned long long)u->s.first_point,
+	       step_where(u->s.first_rip, where, sizeof(where)), u->s.text);
+}
+
+static void scene_line(const struct scene *sc, uint32_t life, size_t size,
+		       char *buf, size_t n)
+{
+	if (sc->sizes)
+		snprintf(buf, n, "%s %s %zu", sc->name,
+			 life == LIFE_SHARED ? "shared" : "owned", size);
+	else
+		snprintf(buf, n, "%s", sc->name);
+}
+
+static void run_scene(const struct scene *sc, uint32_t life, size_t size,
+		      struct totals *t)
+{
+	struct run *u = calloc(1, sizeof(*u));
+	struct timespec from, to;
+	char line[120];
+	bool ok;
+
+	if (!u)
+		abort();
+	u->sc = sc;
+	u->a = mmap(NULL, sizeof(*u->a), PROT_READ | PROT_WRITE, MAP_SHARED |
+		    MAP_ANONYMOUS, -1, 0);
+	u->o = calloc(1, sizeof(*u->o));
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	act_open(u->a, sc, life, size);
+	snap_open(&u->s, u->a->r);
+	u->s.judge = oracle_judge;
+	u->s.arg = u->o;
+	u->s.heap_too = sc->daemon;
+	ok = play_scene(u) && !u->s.broken;
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	scene_line(sc, life, size, line, sizeof(line));
+	t->n++;
+	t->bad += !ok;
+	t->points += u->s.points;
+	t->distinct += u->s.distinct;
+	t->broken += u->s.broken;
+	printf("%s %u - %s: %llu points, %llu distinct, %llu broken (%ld ms)\n",
+	       ok ? "ok" : "not ok", t->n, line,
+	       (unsigned long long)u->s.points,
+	       (unsigned long long)u->s.distinct,
+	       (unsigned long long)u->s.broken,
+	       (to.tv_sec - from.tv_sec) * 1000 +
+	       (to.tv_nsec - from.tv_nsec) / 1000000);
+	if (u->why[0])
+		printf("#   %s\n", u->why);
+	report_broken(u);
+	fflush(stdout);
+	snap_close(&u->s);
+	act_close(u->a);
+	munmap(u->a, sizeof(*u->a));
+	free(u->o);
+	free(u);
+}
+
+struct choice {
+	const char *pattern;
+	bool list, first;
+};
+
+static void try_scene(const struct scene *sc, uint32_t life, size_t size,
+		      const struct choice *ch, struct totals *t)
+{
+	char line[120];
+
+	scene_line(sc, life, size, line, sizeof(line));
+	if ((ch->pattern && !strstr(line, ch->pattern)) ||
+	    (ch->first && t->bad))
+		return;
+	if (ch->list)
+		puts(line);
+	else
+		run_scene(sc, life, size, t);
+}
+
+static void try_all(const struct scene *sc, const struct choice *ch,
+		    struct totals *t)
+{
+	if (!sc->sizes) {
+		try_scene(sc, LIFE_SHARED, 1024, ch, t);
+		return;
+	}
+	for (unsigned l = 0; l < 2; l++)
+		for (unsigned z = 0; z < SIZES; z++)
+			if (sc->lives >> l & 1 && sc->sizes >> z & 1)
+				try_scene(sc, l, scene_sizes[z], ch, t);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: kill [-l] [-x] [PATTERN]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct choice ch = { .pattern = NULL };
+	struct totals t = { 0 };
+	int c;
+
+	while ((c = getopt(argc, argv, "lx")) != -1) {
+		if (c == '?')
+			return usage();
+		*(c == 'l' ? &ch.list : &ch.first) = true;
+	}
+	ch.pattern = argv[optind];
+	if (!step_works()) {
+		puts("1..0 # SKIP no single steps on this machine");
+		return 0;
+	}
+	step_pin(0);
+	for (unsigned i = 0; i < N_OF(lists); i++)
+		for (unsigned k = 0; k < lists[i]->n; k++)
+			try_all(&lists[i]->scenes[k], &ch, &t);
+	if (ch.list)
+		return 0;
+	printf("1..%u\n# %llu points, %llu distinct, %llu broken\n", t.n,
+	       (unsigned long long)t.points, (unsigned long long)t.distinct,
+	       (unsigned long long)t.broken);
+	return t.bad != 0 || !t.n;
+}
