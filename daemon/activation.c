@@ -55,17 +55,18 @@ static void take_fd(struct activation *a, int fd, const char *name)
 
 void activation_take(struct activation *a)
 {
-	char *names = getenv("LISTEN_FDNAMES"), *name;
+	const char *given = getenv("LISTEN_FDNAMES");
+	char *names = given ? strdup(given) : NULL, *rest = names, *name;
 	int n = number_in("LISTEN_FDS");
 
 	*a = (struct activation){ -1, { -1, -1, -1 } };
 	if (number_in("LISTEN_PID") != getpid() || n <= 0 || n > 1024)
 		n = 0;
-	names = names ? strdup(names) : NULL;
 	for (int i = 0; i < n; i++) {
-		name = strsep(&names, ":");
+		name = strsep(&rest, ":");
 		take_fd(a, FIRST_FD + i, name ? name : "");
 	}
+	free(names);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

@@ -56,6 +56,8 @@ libdaemon_la_SOURCES = \
 	%D%/store.h \
 	%D%/store_io.c \
 	%D%/sweep.c \
+	%D%/takeover.c \
+	%D%/turns.c \
 	$(NULL)
 libdaemon_la_CFLAGS = $(AM_CFLAGS) $(LIBURING_CFLAGS)
 

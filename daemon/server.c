@@ -11,82 +11,12 @@
 #include "daemon/server.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "daemon/keeper.h"
-
-#define DECAY_NS	(2000 * MS)
-#define ALONE_NS	(200 * MS)	/* autoremove: after the last has left */
-#define FIRST_NS	(10000 * MS)	/* ... and if nobody ever comes */
-
-static void on_turn(void *arg)
-{
-	struct server *sv = arg;
-	struct sh_counters *c = &sv->heap.sg.whdr->count;
-	uint64_t activity, wake, now, next;
-
-	heap_tick(&sv->heap);
-	activity = ld_rlx(&c->requests) + ld_rlx(&c->grows) +	/* [H2] */
-		   ld_rlx(&c->deaths) + ld_rlx(&c->spans);	/* [H2] */
-	sv->turn_ns = activity != sv->activity || sv->heap.jobs ? TURN_NS :
-		      sv->turn_ns * 2 < IDLE_TURN_NS ? sv->turn_ns * 2 :
-						       IDLE_TURN_NS;
-	sv->activity = activity;
-	/* The scavenger may want to be called earlier. */
-	now = sv->heap.io.now_ns(sv->heap.io.arg);
-	wake = commit_wake_at(&sv->heap);
-	next = wake > now + TURN_NS ? wake - now : TURN_NS;
-	if (next > sv->turn_ns)
-		next = sv->turn_ns;
-	loop_timer_set(sv->loop, sv->turn, next, 0);
-}
-
-void server_awake(struct server *sv)
-{
-	if (sv->turn_ns == TURN_NS)
-		return;
-	sv->turn_ns = TURN_NS;
-	loop_timer_set(sv->loop, sv->turn, TURN_NS, 0);
-}
-
-static void on_decay(void *arg)
-{
-	struct server *sv = arg;
-
-	sweep_decay(&sv->heap);
-}
-
-/*
- * Clients share the eventfd and may have made it blocking, so it is never read
- * in a way that could block.
- */
-static void on_bell(void *arg, unsigned int revents)
-{
-	struct server *sv = arg;
-	uint64_t rings;
-	struct iovec iov = { &rings, sizeof(rings) };
-
-	(void)revents;
-	if (preadv2(sv->bell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 &&
-	    errno != EAGAIN)
-		log_limited(&sv->complaints, LOG_ERR, "the doorbell can't be "
-			    "read: %s", strerror(errno));
-	requests_serve(&sv->heap);
-	server_awake(sv);
-}
-
-static void on_job(void *arg)
-{
-	sessions_trimmed(arg);
-}
 
 static void on_stop(void *arg, int signo)
 {
@@ -107,33 +37,6 @@ static void on_reload(void *arg, int signo)
 	heap_set_limit(&sv->heap, limit);
 	log_line(LOG_INFO, "the limit is %s bytes",
 		 bytes_text(limit, text, sizeof(text)));
-}
-
-static bool is_alone(const struct server *sv)
-{
-	return sv->serving && !sv->removed &&
-	       sv->heap.sg.hdr->autoremove && !sv->nsessions && !sv->nmembers;
-}
-
-static void on_alone(void *arg)
-{
-	struct server *sv = arg;
-
-	sv->alone = 0;
-	if (is_alone(sv))
-		server_remove(sv);
-}
-
-static void alone_after(struct server *sv, uint64_t ns)
-{
-	loop_cancel(sv->loop, sv->alone);
-	sv->alone = loop_timer(sv->loop, ns, 0, on_alone, sv);
-}
-
-void server_someone_left(struct server *sv)
-{
-	if (sv->served && is_alone(sv))
-		alone_after(sv, ALONE_NS);
 }
 
 void server_remove(struct server *sv)
@@ -186,82 +89,6 @@ static int loop_begin(struct server *sv, struct refusal *why)
 	return 0;
 }
 
-/* Memfds kept for us: by the service manager, else by a keeper. */
-static int find_kept(struct server *sv, int ret_fds[SEGFILES], bool *ret_found,
-		     struct refusal *why)
-{
-	const int *kept = sv->given.kept;
-	int r = 0;
-
-	*ret_found = kept[0] >= 0 && kept[1] >= 0 && kept[2] >= 0;
-	if (*ret_found) {
-		memcpy(ret_fds, kept, sizeof(sv->given.kept));
-		return 0;
-	}
-	for (int i = 0; i < SEGFILES; i++)
-		if (kept[i] >= 0)
-			close(kept[i]);
-	r = keeper_fetch(sv->at.keep, ret_fds, why);
-	*ret_found = !r;
-	return r == -ENOENT ? 0 : r;
-}
-
-static int open_store(struct server *sv, struct refusal *why)
-{
-	int fds[SEGFILES];
-	bool kept;
-	int r = find_kept(sv, fds, &kept, why);
-
-	if (!r)
-		r = store_open(&sv->store, sv->o, kept ? fds : NULL, why);
-	if (r || sv->store.files.backing != BACKING_MEMFD)
-		return r;
-	if (sv->store.made && kept)	/* what it kept was over */
-		keeper_end(sv->at.keep);
-	if (!activation_notifies())
-		return keeper_start(sv->loop, sv->at.keep, &sv->store.files,
-				    &sv->keeper, why);
-	if (sv->given.kept[0] < 0)
-		activation_keep(&sv->store.files);
-	return 0;
-}
-
-static int open_heap(struct server *sv, struct refusal *why)
-{
-	struct heap_io io = store_io(&sv->store, sv->loop, &sv->heap);
-	struct sh_header *hdr = sv->store.heap_map;
-	int r = heap_open(&sv->heap, &sv->store.sg, &io, limit_now(sv));
-
-	if (r == -ENOMEM || r == -ENOSPC)
-		return refuse(why, EXIT_CANNOT, r, "no memory for heap %s: %s",
-			      sv->o->name, strerror(-r));
-	if (r)
-		return refuse(why, EXIT_FAULT, r, "heap %s is damaged: mheap "
-			      "verify %s tells how, mheap destroy %s removes "
-			      "it", sv->o->name, sv->o->name, sv->o->name);
-	sv->serving = true;
-	sv->heap.quota_spans = sv->o->quota_spans;
-	sv->store.job_ended = on_job;
-	sv->store.arg = sv;
-	memset(hdr->version, 0, sizeof(hdr->version));
-	strncpy(hdr->version, PACKAGE_VERSION, sizeof(hdr->version) - 1);
-	st_rlx(&hdr->daemon_pid, (uint32_t)getpid());		/* [H2] */
-	return 0;
-}
-
-static int watch_all(struct server *sv, struct refusal *why)
-{
-	sv->max_sessions = 2 * sv->store.sg.geo.nclients + 64;
-	sv->turn_ns = TURN_NS;
-	sv->turn = loop_timer(sv->loop, 1, 0, on_turn, sv);
-	if (!sv->turn || !loop_timer(sv->loop, DECAY_NS, DECAY_NS, on_decay, sv) ||
-	    !loop_poll(sv->loop, sv->bell_fd, POLLIN, on_bell, sv))
-		return refuse(why, EXIT_FAULT, -ENOMEM, "no memory");
-	if (is_alone(sv))
-		alone_after(sv, FIRST_NS);
-	return 0;
-}
-
 static int server_start(struct server *sv, struct refusal *why)
 {
 	int r = loop_begin(sv, why);
@@ -271,18 +98,9 @@ static int server_start(struct server *sv, struct refusal *why)
 	if (!r)
 		r = lockfile_take(&sv->lock, false, sv->at.lock, why);
 	if (!r)
-		r = open_store(sv, why);
+		r = takeover(sv, why);
 	if (!r)
-		r = open_heap(sv, why);
-	if (!r)
-		r = members_new(sv, why);
-	if (r)
-		return r;
-	sv->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (sv->bell_fd < 0)
-		return refuse(why, EXIT_FAULT, -errno, "eventfd: %s",
-			      strerror(errno));
-	r = watch_all(sv, why);
+		r = turns_start(sv, why);
 	if (r)
 		return r;
 	adopt_all(sv);

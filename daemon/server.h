@@ -2,7 +2,9 @@
 /*
  * server.h - the daemon's service around the heap.
  *
- *	server.c   one daemon's life: start, timers, signals, end
+ *	server.c   one daemon's life: start, signals, end
+ *	takeover.c the heap: found or made, rebuilt
+ *	turns.c    the doorbell, the timers
  *	listen.c   where it listens: paths, lock file, socket
  *	session.c  one connection: the messages of shm/wire.h
  *	members.c  one client slot: whose it is, and proof of its death
@@ -75,6 +77,12 @@ struct server {
 int server_run(const struct options *o, void (*ready)(void *arg), void *arg);
 /* The heap and its names are gone when this returns; the daemon ends. */
 void server_remove(struct server *sv);
+
+/* takeover.c */
+int takeover(struct server *sv, struct refusal *why);
+
+/* turns.c */
+int turns_start(struct server *sv, struct refusal *why);
 /* Somebody left: an autoremove heap ends when nobody is there any more. */
 void server_someone_left(struct server *sv);
 /* Work has come: look at shared words more often again. */

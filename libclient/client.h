@@ -127,7 +127,7 @@ struct fd_id {
 
 struct mh_heap {
 	char		*arena;		/* fast path */
-	uint64_t	*pt;		/* fast path */
+	_Atomic uint64_t *pt;		/* fast path */
 	uint64_t	 npages;	/* fast path; 0 when detached */
 	struct rights	*r;
 	struct seg	 sg;
@@ -185,6 +185,17 @@ static inline struct pspan *pt_pspan(uint64_t w)
 static inline uint64_t pt_word(const struct pspan *ps, uint32_t array)
 {
 	return (uint64_t)(uintptr_t)ps << 16 | array * sizeof(struct array);
+}
+
+/* [A1] acquire and release: who finds a span's word finds the pspan filled. */
+static inline uint64_t pt_load(const mh_heap *h, uint64_t page)
+{
+	return ld_acq(&h->pt[page]);				/* [A1] */
+}
+
+static inline void pt_store(mh_heap *h, uint64_t page, uint64_t w)
+{
+	st_rel(&h->pt[page], w);				/* [A1] */
 }
 
 static inline bool bit_test(const uint64_t *bits, uint32_t i)

@@ -67,7 +67,7 @@ HOT void mh_free(mh_heap *h, void *p)
 		free_slow(h, p);
 		return;
 	}
-	w = __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+	w = pt_load(h, page);
 	a = (struct array *)(void *)((char *)tls.mc + (uint16_t)w);
 	if ((uint16_t)w >= SHARED_OFF) {
 		if (unlikely(!push_shared(h, a, w, p)))
@@ -211,7 +211,7 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 	if (i && !(h->flags & MH_CHECKED))
 		make_room(h, mc, i);
 	pthread_mutex_lock(&c->lock);
-	if (__atomic_load_n(&h->pt[page], __ATOMIC_RELAXED) != w) {
+	if (pt_load(h, page) != w) {
 		pthread_mutex_unlock(&c->lock);
 		return -EAGAIN;
 	}
@@ -234,7 +234,7 @@ static int free_inside(mh_heap *h, struct mcache *mc, void *p, bool deep)
 	if (page >= h->npages)
 		return -EINVAL;
 	do {
-		uint64_t w = __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+		uint64_t w = pt_load(h, page);
 
 		r = w ? free_mine(h, mc, w, p, deep) : 1;
 	} while (r == -EAGAIN);

@@ -261,7 +261,7 @@ static void put_entries(mh_heap *h, struct pclass *c, const struct array *a,
 	for (uint32_t k = 0; k < n; k++) {
 		void *p = entry(a, shared, k);
 		uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
-		struct pspan *ps = pt_pspan(h->pt[page]);
+		struct pspan *ps = pt_pspan(pt_load(h, page));
 		uint32_t slot;
 
 		if (!ps || !ps_slot(ps, p, &slot)) {

@@ -48,16 +48,16 @@ int rights_make(mh_heap *h)
 	uint64_t bytes = pages * 8 + populated_bytes(pages);
 
 	if (!h->pt || h->pt_bytes < bytes) {
-		uint64_t *pt = map_wiped(bytes);
+		_Atomic uint64_t *pt = map_wiped(bytes);
 
 		if (!pt)
 			return -ENOMEM;
 		if (h->pt)
-			munmap(h->pt, h->pt_bytes);
+			munmap((void *)h->pt, h->pt_bytes);
 		h->pt = pt;
 		h->pt_bytes = bytes;
 	}
-	h->populated = (_Atomic uint64_t *)(void *)(h->pt + pages);
+	h->populated = h->pt + pages;
 	return 0;
 }
 
@@ -79,7 +79,7 @@ void rights_clear(mh_heap *h)
 	for (uint32_t i = 0; i < h->nchunks; i++)
 		madvise(h->chunks[i], CHUNK_BYTES, MADV_DONTNEED);
 	if (h->pt)
-		madvise(h->pt, h->pt_bytes, MADV_DONTNEED);
+		madvise((void *)h->pt, h->pt_bytes, MADV_DONTNEED);
 	if (h->r)
 		madvise(h->r, round_up(sizeof(*h->r), 4096), MADV_DONTNEED);
 }

@@ -23,7 +23,7 @@ static uint64_t word_of(mh_heap *h, const void *p)
 
 	if (page >= h->npages)
 		return 0;
-	return __atomic_load_n(&h->pt[page], __ATOMIC_RELAXED);
+	return pt_load(h, page);
 }
 
 /* Geometry and slot of the object that starts at p. */
@@ -31,7 +31,7 @@ static bool find(mh_heap *h, const void *p, struct geom *g, uint32_t *slot)
 {
 	uint64_t off = (uint64_t)((const char *)p - h->arena);
 
-	return off >> PAGE_SHIFT < h->npages &&
+	return h->attached && off < h->sg.geo.reserve_bytes &&
 	       geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, g) &&
 	       geom_slot(g, off, slot);
 }
@@ -86,7 +86,7 @@ static int share_mine(mh_heap *h, void *p)
 		return 1;
 	c = pclass_of(h, ps->spc);
 	pthread_mutex_lock(&c->lock);
-	if (__atomic_load_n(&h->pt[page], __ATOMIC_RELAXED) >> 16 == w >> 16)
+	if (pt_load(h, page) >> 16 == w >> 16)
 		r = ps_slot(ps, p, &slot) ? share_slot(h, c, ps, slot) :
 		    -EINVAL;
 	pthread_mutex_unlock(&c->lock);

@@ -102,13 +102,13 @@ void ps_map(mh_heap *h, struct pspan *ps, bool fast)
 	uint64_t w = pt_word(ps, i);
 
 	for (uint32_t k = 0; k < ps->g.len.n; k++)
-		__atomic_store_n(&h->pt[ps->g.start.n + k], w, __ATOMIC_RELAXED);
+		pt_store(h, ps->g.start.n + k, w);
 }
 
 void ps_unmap(mh_heap *h, struct pspan *ps)
 {
 	for (uint32_t k = 0; k < ps->g.len.n; k++)
-		__atomic_store_n(&h->pt[ps->g.start.n + k], 0, __ATOMIC_RELAXED);
+		pt_store(h, ps->g.start.n + k, 0);
 }
 
 static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)

@@ -5,6 +5,7 @@
 # the rigs and all of our libraries, of which the linker takes what it needs.
 
 UNIT_TESTS = \
+	%D%/multi/test_public \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_heap \
@@ -13,10 +14,13 @@ UNIT_TESTS = \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_names \
+	%D%/unit/test_options \
 	%D%/unit/test_pagebits \
 	%D%/unit/test_pages \
 	%D%/unit/test_pages_model \
 	%D%/unit/test_pages_state \
+	%D%/unit/test_paths \
+	%D%/unit/test_proc \
 	%D%/unit/test_recover \
 	%D%/unit/test_requests \
 	%D%/unit/test_scavenge \
@@ -59,8 +63,10 @@ SCRIPT_TESTS = \
 	%D%/lint/sizeclass-fresh.sh \
 	%D%/lint/sources-listed.sh \
 	%D%/lint/spdx.sh \
+	%D%/system/activation.sh \
 	%D%/system/autoremove.sh \
 	%D%/system/clients.sh \
+	%D%/system/demo.sh \
 	%D%/system/flood.sh \
 	%D%/system/memfd.sh \
 	%D%/system/memory.sh \
@@ -78,10 +84,11 @@ librig_la_SOURCES = \
 
 # Programs that scripts run.
 TEST_HELPERS = \
-	%D%/system/forbid_uring \
-	%D%/system/fuzz_socket \
-	%D%/system/wire_client \
 	%D%/multi/soak \
+	%D%/system/forbid \
+	%D%/system/fuzz_socket \
+	%D%/system/service \
+	%D%/system/wire_client \
 	$(NULL)
 
 %C%_multi_soak_SOURCES = \
@@ -92,6 +99,7 @@ TEST_HELPERS = \
 
 # What they include or run.
 TEST_FILES = \
+	%D%/procs.h \
 	%D%/crash/scene.h \
 	%D%/crash/snap.h \
 	%D%/crash/step.h \

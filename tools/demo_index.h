@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo_index.h - the inverted index in the heap: word -> postings {file, count}.
+ * demo_index.h - the inverted index in the heap: word to (file, count)s.
  * Made of shared objects that refer to each other by handle, found by the name
  * INDEX_NAME.  Any number of processes add to it at once, without locks: an
  * object is filled, then linked by one compare and swap, and nothing is ever

@@ -73,15 +73,15 @@ static int check_unused(const struct view *v, int seen, const struct place *p,
 	if (flags & FORCE)
 		return 0;
 	if (seen)
-		return refuse(EXIT_FAULT, "%s; --force removes it whether "
-			      "somebody uses it or not", v->why);
+		return refuse(EXIT_FAULT, "%s; who uses it can't be seen, so "
+			      "only --force removes it", v->why);
 	n = living(v, first, sizeof(first));
 	if (!n)
 		return 0;
-	return refuse(EXIT_FAULT, "heap %s has %u living clients, the first is "
-		      "%s: end them, or give --force; then they keep their "
-		      "mappings, and get ESHUTDOWN when they need more", p->name,
-		      n, first);
+	return refuse(EXIT_FAULT, "heap %s is in use by %u client%s, first %s: "
+		      "end %s, or give --force; mappings stay then, and who "
+		      "needs more gets ESHUTDOWN", p->name, n, n == 1 ? "" : "s",
+		      first, n == 1 ? "it" : "them");
 }
 
 /* Who still has the heap mapped shall know. */
@@ -178,7 +178,7 @@ static int without_daemon(const struct place *p, unsigned flags)
 		r = remove_all(p, !seen);
 	if (!seen)
 		view_close(&v);
-	locks_drop(&l, !r);
+	locks_drop(&l);
 	return r;
 }
 

@@ -62,3 +62,9 @@ mheap_SOURCES = \
 	$(NULL)
 mheap_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 mheap_LDADD = libmheap.la libshm.la $(JSONC_LIBS)
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = \
+	completion/bash/mheap \
+	completion/bash/mheapd \
+	$(NULL)

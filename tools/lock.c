@@ -110,21 +110,22 @@ int locks_take(struct locks *l, const struct place *p)
 	if (!r)
 		r = take_one(p, true, &l->shm);
 	if (r)
-		locks_drop(l, false);
+		locks_drop(l);
 	return r;
 }
 
-void locks_drop(struct locks *l, bool remove)
+/* Who waits for a file that was removed looks for it anew. */
+void locks_drop(struct locks *l)
 {
 	char path[HEAP_PATH_MAX];
 
 	if (l->shm >= 0) {
-		if (remove && !lock_path(l->p, true, path, sizeof(path)))
+		if (!lock_path(l->p, true, path, sizeof(path)))
 			shm_unlink(path);
 		close(l->shm);
 	}
 	if (l->beside >= 0) {
-		if (remove && !lock_path(l->p, false, path, sizeof(path)))
+		if (!lock_path(l->p, false, path, sizeof(path)))
 			unlink(path);
 		close(l->beside);
 	}

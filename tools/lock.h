@@ -16,6 +16,7 @@ struct locks {
 
 /* 0, or an exit status; says why not.  Waits some seconds. */
 int locks_take(struct locks *l, const struct place *p);
-void locks_drop(struct locks *l, bool remove);
+/* Removes them too: nothing holds on to an unlocked one. */
+void locks_drop(struct locks *l);
 
 #endif

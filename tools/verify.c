@@ -63,7 +63,7 @@ static void print_report(const struct place *p, const struct verify_report *r,
 		printf("heap %s: nobody attached; sums compared with the "
 		       "counters\n", p->name);
 	else
-		printf("heap %s: in use by %" PRIu64 " clients; sums not "
+		printf("heap %s: clients attached: %" PRIu64 "; sums not "
 		       "compared\n", p->name, r->clients);
 	if (r->text[0]) {
 		printf("BROKEN: %s\n", r->text);

@@ -58,8 +58,8 @@ static int other_layout(struct view *v, const char *name)
 	const struct sh_header *hdr = v->heap;
 
 	if (v->heap_bytes < sizeof(*hdr) || !hdr->magic)
-		return no_view(v, "heap %s was made by half: `mheap destroy %s`"
-			       " removes it", name, name);
+		return no_view(v, "heap %s was made by half: `mheap destroy %s "
+			       "--force` removes it", name, name);
 	if (hdr->magic != SH_MAGIC)
 		return no_view(v, "what is called heap %s is no heap", name);
 	return no_view(v, "heap %s is of another layout (ABI %016" PRIx64
@@ -75,8 +75,8 @@ static int look_at(struct view *v, const char *name, int heap, int central)
 	if (!r)
 		r = map_whole(central, &v->central, &v->central_bytes);
 	if (r == -ENODATA)
-		return no_view(v, "heap %s was made by half: `mheap destroy %s`"
-			       " removes it", name, name);
+		return no_view(v, "heap %s was made by half: `mheap destroy %s "
+			       "--force` removes it", name, name);
 	if (r)
 		return no_view(v, "can't map heap %s: %s; is there a limit on "
 			       "address space (ulimit -v)?", name,
@@ -87,7 +87,7 @@ static int look_at(struct view *v, const char *name, int heap, int central)
 		return other_layout(v, name);
 	if (r)
 		return no_view(v, "the header of heap %s contradicts itself: "
-			       "`mheap destroy %s` removes it", name, name);
+			       "`mheap destroy %s --force` removes it", name, name);
 	return 0;
 }
 
@@ -162,7 +162,8 @@ static int by_names(struct view *v, const struct place *p)
 		r = heap;
 	else if (central < 0)
 		r = no_view(v, "heap %s has lost its segment /dev/shm/mheap.%u."
-			    "%s.central: `mheap destroy %s` removes the rest",
+			    "%s.central: `mheap destroy %s --force` removes the "
+			    "rest",
 			    p->name, p->uid, p->name, p->name);
 	else
 		r = look_at(v, p->name, heap, central);

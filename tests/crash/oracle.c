@@ -170,14 +170,23 @@ static uint64_t digest(const struct rig *r)
 
 static const char *judge_twice(struct oracle *o, struct snap *s, bool reopen)
 {
-	struct rig *kept = snap_keep(s);
-	const char *why;
+	const char *why, *where;
+	struct rig *kept;
 
+	/* Of what the dead daemon had backed, the first restart drops some. */
 	if (reopen && rig_reopen(s->r))
 		return "a second daemon can't take the heap over";
+	heap_count(&s->r->h);
+	kept = snap_keep(s);
+	if (reopen && rig_reopen(s->r))
+		return "a third daemon can't take the heap over";
 	why = reclaim_dead(o, s->r);
-	if (!why && !snap_same(s, kept))
-		why = "recovery run twice has changed the bytes";
+	where = why ? NULL : snap_differs(s, kept);
+	if (where) {
+		snprintf(o->text, sizeof(o->text), "recovery run twice has "
+			 "changed the bytes %s", where);
+		why = o->text;
+	}
 	rig_free(kept);
 	return why;
 }

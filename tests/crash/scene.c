@@ -39,8 +39,9 @@ void act_open(struct act *a, const struct scene *sc, uint32_t life, size_t size)
 	struct rig_opts o = { .clients = 6, .stripes = 2, .names = 16,
 			      .no_guard = true, .reserve = sc->reserve };
 
+	/* A small table makes a daemon's start short. */
 	if (!o.reserve)
-		o.reserve = 16u << 20;
+		o.reserve = sc->daemon ? 4u << 20 : 16u << 20;
 	memset(a, 0, sizeof(*a));
 	a->r = rig_new(&o);
 	a->r->sg.arena = arena_make(o.reserve);

@@ -55,7 +55,7 @@ struct scene {
 	bool	 same;		/* any recovery ends in the same state */
 	bool	 raw;		/* no heap yet */
 	unsigned dead;		/* client slots (bits) dead beside the victim */
-	uint64_t reserve;	/* 0: 16 MiB */
+	uint64_t reserve;	/* 0: 16 MiB, a daemon's 4 */
 	void	 (*setup)(struct act *a);	/* in the parent, the daemon's */
 	void	 (*prepare)(struct act *a);	/* in the child */
 	void	 (*call)(struct act *a);	/* between the marks */

@@ -23,13 +23,15 @@ static bool array_full(struct act *a)
 	       arr->cap == sc_cache_max(a->sc);
 }
 
+static bool have_many(struct act *a)
+{
+	return a->n > 2 * sc_cache_max(a->sc) && !ld_rlx(&array_of(a)->n);
+}
+
 /* The array is full to its most: half of it is flushed. */
 static void flush_prepare(struct act *a)
 {
-	uint32_t most = sc_cache_max(a->sc);
-
-	while (a->n < most + 2 * sc_nslots(a->sc) + 2 && a->n < 3 * most + 8)
-		a->o[a->n++] = make(a, a->v);
+	make_until(a, have_many, true);
 	for (uint32_t i = 1; i < a->n && !array_full(a); i++)
 		mh_free(a->v, a->o[i]);
 	NEED(a, array_full(a));

@@ -143,9 +143,27 @@ struct rig *snap_keep(struct snap *s)
 	return rig_copy(s->r);
 }
 
-bool snap_same(struct snap *s, const struct rig *kept)
+const char *snap_differs(struct snap *s, const struct rig *kept)
 {
-	return rig_same(s->r, kept);
+	static char text[80];
+
+	if (rig_same(s->r, kept))
+		return NULL;
+	snprintf(text, sizeof(text), "in the header");
+	for (unsigned k = SEG_HEAP; k <= SEG_CENTRAL; k++) {
+		uint64_t off = k ? 0 : sizeof(struct sh_header);
+
+		for (; off < s->r->piece[k].bytes; off++)
+			if (s->r->piece[k].backed[off / OS_PAGE] &&
+			    kept->piece[k].backed[off / OS_PAGE] &&
+			    s->r->piece[k].map[off] != kept->piece[k].map[off]) {
+				snprintf(text, sizeof(text), "at 0x%llx of %s",
+					 (unsigned long long)off,
+					 k ? "central" : "heap");
+				return text;
+			}
+	}
+	return text;
 }
 
 static _Noreturn void be_judge(struct snap *s, struct verdict *v)

@@ -63,6 +63,7 @@ void snap_restore(struct snap *s);
 
 /* In a judge: copies of heap and central, to compare with later. */
 struct rig *snap_keep(struct snap *s);
-bool snap_same(struct snap *s, const struct rig *kept);
+/* NULL: the same, or where they begin to differ. */
+const char *snap_differs(struct snap *s, const struct rig *kept);
 
 #endif

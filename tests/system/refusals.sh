@@ -81,7 +81,7 @@ ends "$daemon" 0
 
 # io_uring is forbidden: why, and what to do.
 code=0
-"$helpers/forbid_uring" "$mheapd" --foreground --name "$name" \
+"$helpers/forbid" uring "$mheapd" --foreground --name "$name" \
 	--socket "$sock" 2>"$dir/why" || code=$?
 [ $code = 77 ] || {
 	[ $code = 3 ] || fail "io_uring forbidden: exit $code, not 3"

@@ -54,10 +54,13 @@ until_true() {
 	done
 }
 
-# start [OPTION...]: a daemon of this heap; its PID is in $daemon.
+# start [OPTION...]: a daemon of this heap; its PID is in $daemon.  $wrap is what
+# it is to be run by.
+wrap=
 start() {
 	: >"$log.start"
-	"$mheapd" --foreground --name "$name" --socket "$sock" "$@" \
+	# shellcheck disable=SC2086
+	$wrap "$mheapd" --foreground --name "$name" --socket "$sock" "$@" \
 		2>>"$log.start" &
 	daemon=$!
 	pids="$pids $daemon"

@@ -109,6 +109,31 @@ static void busy_stripes_are_passed_over(void **state)
 	rig_free(r);
 }
 
+/* LISTED while all stripes were busy: the daemon's sweep puts it in a list. */
+static void sweep_links_what_is_in_none(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom g = given_up(r, p, SPC, 1), out;
+	unsigned busy;
+
+	(void)state;
+	assert_sound(r);
+	assert_int_equal(r->report.unlinked, 1);
+	lock(r, SPC, 0, p);
+	lock(r, SPC, 1, p);
+	sweep_all(&r->h, true);
+	assert_int_equal(ld_rlx(&r->sg.spans[g.id.n].link), 0);
+	unlock(r, SPC, 0);
+	unlock(r, SPC, 1);
+	sweep_all(&r->h, true);
+	assert_sound(r);
+	assert_int_equal(r->report.unlinked, 0);
+	assert_true(pop(r, p, SPC, &out, &busy));
+	assert_int_equal(out.id.n, g.id.n);
+	rig_free(r);
+}
+
 static void scan_is_bounded(void **state)
 {
 	struct rig *r = rig_of((struct rig_opts){ 0 });
@@ -175,6 +200,9 @@ static void relisted_while_in_the_list(void **state)
 	}
 	assert_sound(r);
 	assert_int_equal(r->report.unlinked, 0);
+	lock(r, SPC, 0, p);	/* in a list already: it needs no stripe */
+	assert_true(central_push(&r->sg, p, SPC, g.id));
+	unlock(r, SPC, 0);
 	assert_true(pop(r, p, SPC, &out, &busy));
 	assert_false(pop(r, p, SPC, &out, &busy));
 	rig_free(r);
@@ -378,6 +406,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(push_and_pop),
 		cmocka_unit_test(busy_stripes_are_passed_over),
+		cmocka_unit_test(sweep_links_what_is_in_none),
 		cmocka_unit_test(scan_is_bounded),
 		cmocka_unit_test(stale_entries_are_dropped),
 		cmocka_unit_test(relisted_while_in_the_list),

@@ -299,6 +299,39 @@ static void punches_that_fail(void **state)
 	rig_free(r);
 }
 
+/* The same with jobs that take time: who waits is told, not led in circles. */
+static void punches_that_fail_later(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB,
+						  .limit = 4 * MIB });
+	struct party p = rig_join(r);
+	struct sh_cell *c;
+	struct geom g[40];
+	unsigned ended = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		g[i] = rig_run(r, p, 8);
+	for (unsigned i = 0; i < 40; i += 2)
+		retire(r, &g[i]);
+	r->queued = true;
+	c = rig_post(r, p, 0, OP_ALLOC, OWNED(0), 300);
+	requests_serve(&r->h);
+	while (rig_end_job(r, -EIO))
+		assert_true(ended++ < 100);
+	assert_true(ended > 0);
+	assert_int_equal(ld_acq(&c->word) & 3, CELL_DONE);
+	assert_int_equal(c->err, -ENOMEM);
+	assert_int_equal(c->reason, ENOMEM_LIMIT);
+	assert_sound(r);
+	c = rig_post(r, p, 0, OP_ALLOC, OWNED(0), 300);
+	requests_serve(&r->h);
+	rig_end_jobs(r);
+	assert_int_equal(c->err, 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
 static void trim_returns_everything(void **state)
 {
 	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB });
@@ -329,21 +362,21 @@ static void trim_returns_everything(void **state)
 /* A trim of jobs that take time, with ticks of the background in between. */
 static void trim_in_steps(void **state)
 {
-	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB,
-						  .queued = true });
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 192 * MIB });
+	struct party p = rig_join(r);
 	unsigned rounds = 0;
-	uint32_t reason;
+	struct geom g;
 
 	(void)state;
-	r->h.window = 8192;
-	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), -EAGAIN);
-	assert_int_equal(rig_end_jobs(r), 1);
-	assert_int_equal(pages_free_committed(r->h.pages).n, 8192);
+	g = rig_run(r, p, 24000);
+	retire(r, &g);
+	assert_int_equal(pages_free_committed(r->h.pages).n, 24000);
+	r->queued = true;
 	commit_scavenge(&r->h, true);
 	assert_in_range(r->njobs, 1, 16);
 	while (r->njobs) {
 		assert_true(r->h.punching <= 64 * MIB);
-		r->now += 100000000;
+		r->now += 10000000;
 		heap_tick(&r->h);
 		assert_true(rig_end_job(r, 0));
 		assert_sound(r);
@@ -594,6 +627,7 @@ int main(void)
 		cmocka_unit_test(limit_holds),
 		cmocka_unit_test(limit_makes_room),
 		cmocka_unit_test(punches_that_fail),
+		cmocka_unit_test(punches_that_fail_later),
 		cmocka_unit_test(trim_returns_everything),
 		cmocka_unit_test(trim_in_steps),
 		cmocka_unit_test(window_grows_and_shrinks),

@@ -144,6 +144,7 @@ static void reclaim_by_the_rule(void **state)
 	lease_take(r, &other, 4);
 	make_fates(r, p, g);
 	id = grant(r, p);
+	rig_post(r, p, 2, OP_ALLOC, OWNED(SC_1K), 0);
 	assert_true(reclaim_client(&r->h, p.slot) > 0);
 	assert_fates(r, g);
 	assert_int_equal(rig_state(r, id), SPAN_FREE);
@@ -375,6 +376,7 @@ static void in_transit_leased(struct rig *r, struct geom *g)
 /* A client wrote into a word of a span that there is not: no pages, no harm. */
 static void scribbled(struct rig *r, struct geom *g)
 {
+	shared_all(r, g);
 	dying_odd(r, g);
 	st_rel(&r->sg.spans[g->id.n].state, span_word(SPAN_LISTED, NOBODY, 7));
 }
@@ -406,8 +408,9 @@ static void restart_mends(void **state)
 		c = rig_copy(r);
 		assert_int_equal(rig_reopen(r), 0);
 		assert_true(rig_same(r, c));
-		/* The id and the pages are to be had again. */
-		g[1] = rig_span(r, p, SHARED(SC_64));
+		/* The id, the pages and the block are to be had again. */
+		g[1] = rig_span(r, p, SHARED(SC_1K));
+		assert_int_equal(span_free_slots(&r->sg, &g[1]), 32);
 		assert_sound(r);
 		rig_free(c);
 		rig_free(r);
