@@ -48,6 +48,12 @@ struct heap_io {
 	void	(*wake)(void *arg, _Atomic uint32_t *word);
 };
 
+/* Neighbouring pages that are freed together. */
+struct batch {
+	pgno	start;
+	npages	len;
+};
+
 struct waiter {
 	uint16_t slot;
 	uint8_t	 cell;
@@ -67,6 +73,8 @@ struct heap {
 	uint32_t	*free_ids;	/* stack of span ids not in use */
 	uint32_t	 nfree_ids, next_id, id_top;
 	uint32_t	 no_memory;	/* ENOMEM_...: during a retry, no new commits */
+	bool		 batching;	/* between retire_begin and retire_end */
+	struct batch	 batch_pages, batch_blocks;
 	uint32_t	 block_top;	/* granules that h->blocks knows */
 	uint32_t	 window;	/* pages that the next commit may take */
 	int		 last_commit;	/* how the last commit job ended */
@@ -140,6 +148,12 @@ int span_new(struct heap *h, const struct span_wish *wish, uint32_t state,
 	     struct party owner, span_id *ret_id, uint32_t *ret_reason);
 /* OWNED(daemon), empty, no lease: back to the page heap.  False: not empty. */
 bool span_retire(struct heap *h, const struct geom *g);
+/*
+ * Between them span_retire keeps what it frees back a little, so that a row of
+ * neighbours costs one call of the page heap.  Nothing may be allocated.
+ */
+void retire_begin(struct heap *h);
+void retire_end(struct heap *h);
 /* The daemon's own dispose: empty spans are retired, or kept if keep. */
 void span_settle(struct heap *h, const struct geom *g, bool keep_empty);
 int spans_rebuild(struct heap *h);

@@ -118,8 +118,10 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	if (client_state(h, slot) == CLIENT_FREE)
 		return 0;
 	client_set(h, dead, CLIENT_DYING);
+	retire_begin(h);
 	for (span_id id = { 1 }; id.n < top; id.n++)
 		bytes += reclaim_span(h, id, dead);
+	retire_end(h);
 	reclaim_stripes(h, dead);
 	slot_reset(h, slot);
 	add_rlx(&c->deaths, 1);					/* [H2] */

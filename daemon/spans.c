@@ -235,6 +235,42 @@ int span_new(struct heap *h, const struct span_wish *wish, uint32_t state,
 	return 0;
 }
 
+static void batch_flush(struct pages *p, struct batch *b)
+{
+	if (b->len.n)
+		pages_free(p, b->start, b->len);
+	b->len.n = 0;
+}
+
+/* Inside a batch neighbours are freed as one: freeing summarises each time. */
+static void give_back(struct heap *h, struct pages *p, struct batch *b,
+		      pgno start, npages len)
+{
+	if (!h->batching) {
+		pages_free(p, start, len);
+		return;
+	}
+	if (b->len.n && start.n + len.n == b->start.n) {
+		b->start = start;
+	} else if (!b->len.n || b->start.n + b->len.n != start.n) {
+		batch_flush(p, b);
+		b->start = start;
+	}
+	b->len.n += len.n;
+}
+
+void retire_begin(struct heap *h)
+{
+	h->batching = true;
+}
+
+void retire_end(struct heap *h)
+{
+	batch_flush(h->blocks, &h->batch_blocks);
+	batch_flush(h->pages, &h->batch_pages);
+	h->batching = false;
+}
+
 bool span_retire(struct heap *h, const struct geom *g)
 {
 	uint64_t w = span_load(&h->sg, g->id);
@@ -247,8 +283,9 @@ bool span_retire(struct heap *h, const struct geom *g)
 		return false;
 	geom_clear(h, g->id);
 	page_map(h, g->start, g->len, 0);
-	pages_free(h->blocks, (pgno){ g->block }, (npages){ g->block_len });
-	pages_free(h->pages, g->start, g->len);
+	give_back(h, h->blocks, &h->batch_blocks, (pgno){ g->block },
+		  (npages){ g->block_len });
+	give_back(h, h->pages, &h->batch_pages, g->start, g->len);
 	id_put(h, g->id);
 	sub_rlx(&h->sg.whdr->count.spans, 1);			/* [H2] */
 	return true;

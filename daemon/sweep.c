@@ -151,5 +151,7 @@ void sweep_all(struct heap *h, bool keep_targets)
 	}
 	memset(h->empties, 0, sizeof(h->empties));
 	h->sweep_at = 0;
+	retire_begin(h);
 	sweep_some(h, seg_span_top(&h->sg));
+	retire_end(h);
 }

@@ -86,7 +86,8 @@ static void cell_give(mh_heap *h, uint32_t i)
 
 static uint32_t post(mh_heap *h, struct sh_cell *cell, const struct call *c)
 {
-	uint32_t word = ((ld_acq(&cell->word) >> 2) + 1) << 2 | CELL_POSTED;
+	uint32_t seq = (ld_acq(&cell->word) >> 2) + 1;		/* [Q1] */
+	uint32_t word = seq << 2 | CELL_POSTED;
 
 	cell->op = c->op;					/* [Q1] */
 	memcpy(cell->arg, c->arg, sizeof(cell->arg));

@@ -112,7 +112,9 @@ int free_foreign(mh_heap *h, void *p)
 /* Is the slot in some thread's array?  Class lock held: arrays don't flush. */
 static bool in_an_array(mh_heap *h, uint32_t i, const void *p)
 {
-	for (struct mcache *mc = ld_acq(&h->r->mcaches); mc && i; mc = mc->next) {
+	struct mcache *mc = ld_acq(&h->r->mcaches);		/* [A1] */
+
+	for (; mc && i; mc = mc->next) {
 		uint32_t n = ld_acq(&mc->a[i].n);		/* [A1] */
 
 		for (uint32_t k = 0; k < n; k++)

@@ -119,7 +119,9 @@ bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps)
 
 static bool all_passed(mh_heap *h, uint64_t epoch)
 {
-	for (struct mcache *mc = ld_acq(&h->r->mcaches); mc; mc = mc->next)
+	struct mcache *mc = ld_acq(&h->r->mcaches);		/* [A1] */
+
+	for (; mc; mc = mc->next)
 		if (ld_acq(&mc->taken) && ld_acq(&mc->seen) < epoch) /* [A1] */
 			return false;
 	return true;

@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	%D%/unit/test_span \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
+	%D%/unit/test_verify_live \
 	$(NULL)
 
 # The ones that run under the thread sanitizer: many threads, one mapping, no
@@ -52,6 +53,7 @@ TSAN_TESTS = \
 	%D%/unit/test_span \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
+	%D%/unit/test_verify_live \
 	$(NULL)
 
 SCRIPT_TESTS = \
@@ -59,6 +61,7 @@ SCRIPT_TESTS = \
 	%D%/lint/atomics-labelled.sh \
 	%D%/lint/function-length.sh \
 	%D%/lint/include-direction.sh \
+	%D%/lint/man-pages.sh \
 	%D%/lint/no-forbidden-words.sh \
 	%D%/lint/sizeclass-fresh.sh \
 	%D%/lint/sources-listed.sh \
@@ -72,6 +75,9 @@ SCRIPT_TESTS = \
 	%D%/system/memory.sh \
 	%D%/system/refusals.sh \
 	%D%/system/restart.sh \
+	%D%/system/strangers.sh \
+	%D%/system/tmpfs.sh \
+	%D%/system/tools.sh \
 	$(NULL)
 
 # What several of them are built on.
@@ -88,6 +94,7 @@ TEST_HELPERS = \
 	%D%/system/forbid \
 	%D%/system/fuzz_socket \
 	%D%/system/service \
+	%D%/system/tool_client \
 	%D%/system/wire_client \
 	$(NULL)
 

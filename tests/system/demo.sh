@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The main job: an index that several processes build while some are killed is
-# what tr, sort and uniq say it is, in a heap of either backing; and nothing of it
+# what tr, sort and uniq say it is, in a heap of either backing; and nothing
 # stays, processes least of all.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/system/system.sh"
 

@@ -5,8 +5,10 @@
  * walk against a plain list.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "shm/names.h"
 #include "tests/unit/rig_test.h"
@@ -97,15 +99,20 @@ static void full_table(void **state)
 	rig_free(r);
 }
 
+/* The n-th name that a table of so many sends to a place. */
+static void nth_name(char *text, unsigned n, uint32_t names, uint32_t place)
+{
+	for (unsigned i = 0; n; i++) {
+		snprintf(text, 16, "c%u", i);
+		n -= (name_hash(text) & (names - 1)) == place;
+	}
+}
+
 /* Names that are all sent to the same place of a table of 16. */
 static void colliding(char text[][16], unsigned n, uint32_t place)
 {
-	unsigned got = 0;
-
-	for (unsigned i = 0; got < n; i++) {
-		snprintf(text[got], 16, "c%u", i);
-		got += (name_hash(text[got]) & 15) == place;
-	}
+	for (unsigned i = 0; i < n; i++)
+		nth_name(text[i], i + 1, 16, place);
 }
 
 /* Across the table's end; what is GONE keeps a probe going. */
@@ -186,7 +193,68 @@ static void memory_on_use(void **state)
 	rig_free(r);
 }
 
+/*
+ * Entry 51's state lies at the end of a page, its text on the next.  That one
+ * is closed, so that the reader faults in between; then the entry changes.
+ */
+#define STRADDLING	51u
+
+static struct rig *faulting;
+static char old_name[16], new_name[16];
+
+static char *text_page(struct rig *r)
+{
+	return (char *)r->sg.names + 4096;
+}
+
+static void change_the_entry(int sig)
+{
+	(void)sig;
+	if (!faulting || mprotect(text_page(faulting), 4096,
+				  PROT_READ | PROT_WRITE))
+		abort();
+	if (names_remove(&faulting->h, old_name) ||
+	    (new_name[0] && names_set(&faulting->h, new_name, 2)))
+		abort();
+	faulting = NULL;
+}
+
+static bool read_while_it_changes(struct rig *r, char *text, uint64_t *handle)
+{
+	struct sigaction act = { .sa_handler = change_the_entry }, was;
+	bool got;
+
+	assert_int_equal(names_set(&r->h, old_name, 1), 0);
+	assert_ptr_equal(&r->sg.names[STRADDLING].text[0], text_page(r));
+	assert_int_equal(sigaction(SIGSEGV, &act, &was), 0);
+	assert_int_equal(mprotect(text_page(r), 4096, PROT_NONE), 0);
+	faulting = r;
+	got = name_read(&r->sg, STRADDLING, text, handle);
+	assert_int_equal(sigaction(SIGSEGV, &was, NULL), 0);
+	assert_null(faulting);
+	return got;
+}
+
+static void changed_under_the_reader(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .names = 64 });
+	char text[64];
+	uint64_t handle;
+
+	(void)state;
+	nth_name(old_name, 1, 64, STRADDLING);
+	new_name[0] = 0;	/* removed: there is nothing to read */
+	assert_false(read_while_it_changes(r, text, &handle));
+	nth_name(new_name, 2, 64, STRADDLING);
+	assert_true(read_while_it_changes(r, text, &handle));
+	assert_string_equal(text, new_name);
+	assert_int_equal(handle, 2);
+	assert_sound(r);
+	rig_free(r);
+}
+
 static _Atomic int stop;
+static _Atomic uint32_t reads;
 
 /* Two names share one entry in turn; each has a handle of its own. */
 static void *reader(void *arg)
@@ -202,6 +270,7 @@ static void *reader(void *arg)
 			if (strcmp(text, handle & 1 ? "the first of two" :
 				   "2nd"))
 				abort();
+			add_rlx(&reads, 1);
 		}
 	return NULL;
 }
@@ -214,7 +283,7 @@ static void reader_beside_writer(void **state)
 	(void)state;
 	st_rel(&stop, 0);
 	assert_int_equal(pthread_create(&t, NULL, reader, r), 0);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < 20000 || ld_rlx(&reads) < 20000; i++) {
 		const char *name = i & 1 ? "the first of two" : "2nd";
 
 		assert_int_equal(names_set(&r->h, name, i), 0);
@@ -268,6 +337,7 @@ int main(void)
 		cmocka_unit_test(probes_go_on),
 		cmocka_unit_test(gone_becomes_empty),
 		cmocka_unit_test(memory_on_use),
+		cmocka_unit_test(changed_under_the_reader),
 		cmocka_unit_test(reader_beside_writer),
 		cmocka_unit_test(random_walk),
 	};
