@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "daemon/passfds.h"
 
 #define FIRST_FD	3
 #define KEPT_PREFIX	"mheap-"
@@ -93,37 +94,19 @@ static socklen_t notify_address(struct sockaddr_un *ret_a)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 }
 
-static void put_fds(struct msghdr *msg, const int *fds, unsigned int nfds)
-{
-	struct cmsghdr *c;
-
-	msg->msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	c = CMSG_FIRSTHDR(msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
-}
-
 void activation_notify(const char *text, const int *fds, unsigned int nfds)
 {
-	union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(int))]; } c;
-	struct iovec iov = { (char *)(uintptr_t)text, strlen(text) };
 	struct sockaddr_un to;
-	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-			      .msg_iovlen = 1 };
+	socklen_t len;
 	int sock;
 
-	if (!activation_notifies() || nfds > 1)
+	if (!activation_notifies())
 		return;
-	msg.msg_namelen = notify_address(&to);
-	memset(&c, 0, sizeof(c));
-	if (nfds) {
-		msg.msg_control = &c;
-		put_fds(&msg, fds, nfds);
-	}
+	len = notify_address(&to);
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (sock < 0 || sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
+	if (!len || sock < 0 ||
+	    !passfds_send(sock, text, strlen(text), fds, nfds,
+			  (struct sockaddr *)&to, len))
 		log_line(LOG_WARNING, "can't tell the service manager: %s",
 			 strerror(errno));
 	if (sock >= 0)

@@ -16,8 +16,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "daemon/passfds.h"
 
 static struct wire_welcome welcome(const struct server *sv)
 {
@@ -90,30 +91,11 @@ static int choose_fds(const struct server *sv, uint32_t flags,
 	return looks ? WIRE_FD_BELL : WIRE_FDS;
 }
 
-static bool send_fds(struct session *s, struct wire_welcome *w, uint32_t flags)
-{
-	union { struct cmsghdr align; char room[CMSG_SPACE(WIRE_FDS * sizeof(int))]; } u;
-	struct iovec iov = { w, sizeof(*w) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = &u };
-	int fds[WIRE_FDS], n = choose_fds(s->sv, flags, fds);
-	struct cmsghdr *c;
-
-	memset(&u, 0, sizeof(u));
-	msg.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-	c = CMSG_FIRSTHDR(&msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
-	return sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	       (ssize_t)sizeof(*w);
-}
-
 static bool send_welcome(struct session *s, struct party p, uint32_t flags)
 {
 	const struct sh_geometry *g = &s->sv->store.sg.geo;
 	struct wire_welcome w = welcome(s->sv);
+	int fds[WIRE_FDS], n = choose_fds(s->sv, flags, fds);
 
 	w.nonce = s->nonce;
 	w.slot = p.slot;
@@ -122,7 +104,7 @@ static bool send_welcome(struct session *s, struct party p, uint32_t flags)
 	w.heap_bytes = g->heap_bytes;
 	w.central_bytes = g->central_bytes;
 	w.arena_bytes = g->reserve_bytes;
-	return send_fds(s, &w, flags);
+	return passfds_send(s->fd, &w, sizeof(w), fds, (unsigned int)n, NULL, 0);
 }
 
 static int take_slot(struct session *s, const struct wire_hello *h,
@@ -143,6 +125,7 @@ static int take_slot(struct session *s, const struct wire_hello *h,
 
 static bool join(struct session *s, const struct wire_hello *h)
 {
+	const struct sh_client *c;
 	struct refusal why;
 	struct party who;
 	struct peer p;
@@ -154,10 +137,11 @@ static bool join(struct session *s, const struct wire_hello *h)
 	peer_close(&p);		/* unless a member has it now */
 	if (r)
 		return hello_refuse(s, r, why.text);
+	c = &s->sv->heap.sg.clients[who.slot];
 	s->slot = who.slot;
-	s->nonce = s->sv->heap.sg.clients[who.slot].nonce;
+	s->nonce = c->nonce;
 	s->state = GETS_READY;
-	return send_welcome(s, who, (uint32_t)s->sv->heap.sg.clients[who.slot].flags);
+	return send_welcome(s, who, (uint32_t)c->flags);
 }
 
 bool hello_take(struct session *s, const struct wire_hello *h, size_t len)

@@ -20,6 +20,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/passfds.h"
+
 #define PATIENCE_S	5
 #define AGAIN_NS	1000000000ull	/* before the next is started */
 #define HIGH_FD		16		/* above all numbers in the keeper */
@@ -72,36 +74,18 @@ static int ask(int fd, uint32_t command)
 	return send(fd, &p, sizeof(p), MSG_NOSIGNAL) == sizeof(p) ? 0 : -EPIPE;
 }
 
-static int receive_fds(int fd, int ret_fds[SEGFILES])
-{
-	union { struct cmsghdr align; char room[CMSG_SPACE(SEGFILES * sizeof(int))]; } u;
-	struct keep_packet p;
-	struct iovec iov = { &p, sizeof(p) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = &u,
-			      .msg_controllen = sizeof(u.room) };
-	struct cmsghdr *c;
-
-	if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC) != sizeof(p))
-		return -EPIPE;
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS || msg.msg_flags & MSG_CTRUNC ||
-	    c->cmsg_len != CMSG_LEN(SEGFILES * sizeof(int)))
-		return -EMFILE;
-	memcpy(ret_fds, CMSG_DATA(c), SEGFILES * sizeof(int));
-	return 0;
-}
-
 int keeper_fetch(const char *path, int ret_fds[SEGFILES], struct refusal *why)
 {
 	int fd = keeper_connect(path), r = fd;
+	struct keep_packet p;
 
 	if (r == -ENOENT)
 		return r;
 	if (r >= 0) {
 		r = ask(fd, KEEP_GET);
 		if (!r)
-			r = receive_fds(fd, ret_fds);
+			r = passfds_receive(fd, &p, sizeof(p), ret_fds,
+					    SEGFILES);
 		close(fd);
 	}
 	if (r)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/keeper.h"
+#include "daemon/passfds.h"
 
 #define FIRST_SEG	(KEEP_LISTEN_FD + 1)
 #define BEYOND		(FIRST_SEG + SEGFILES)
@@ -31,22 +32,11 @@ static bool is_ours(int fd)
 
 static bool give(int fd, uint32_t command)
 {
-	union { struct cmsghdr align; char room[CMSG_SPACE(SEGFILES * sizeof(int))]; } u;
-	struct keep_packet p = { KEEP_MAGIC, command };
-	struct iovec iov = { &p, sizeof(p) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const struct keep_packet p = { KEEP_MAGIC, command };
 	const int fds[SEGFILES] = { FIRST_SEG, FIRST_SEG + 1, FIRST_SEG + 2 };
 
-	if (command == KEEP_GET) {
-		memset(&u, 0, sizeof(u));
-		msg.msg_control = &u;
-		msg.msg_controllen = sizeof(u.room);
-		u.align.cmsg_level = SOL_SOCKET;
-		u.align.cmsg_type = SCM_RIGHTS;
-		u.align.cmsg_len = CMSG_LEN(sizeof(fds));
-		memcpy(CMSG_DATA(&u.align), fds, sizeof(fds));
-	}
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(p);
+	return passfds_send(fd, &p, sizeof(p), fds,
+			    command == KEEP_GET ? SEGFILES : 0, NULL, 0);
 }
 
 /* False: the connection is over. */
@@ -102,7 +92,8 @@ static void serve(void)
 		all[i].fd = -1;
 	while (poll(all, 1 + PEERS, -1) >= 0 || errno == EINTR) {
 		for (int i = 1; i <= PEERS; i++)
-			if (all[i].fd >= 0 && all[i].revents && !hear(all[i].fd))
+			if (all[i].fd >= 0 && all[i].revents &&
+			    !hear(all[i].fd))
 				drop(&all[i]);
 		if (all[0].revents)
 			admit(all + 1, &turn);

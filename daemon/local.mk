@@ -38,6 +38,8 @@ libdaemon_la_SOURCES = \
 	%D%/pages.h \
 	%D%/pagesum.h \
 	%D%/pagetree.h \
+	%D%/passfds.c \
+	%D%/passfds.h \
 	%D%/peer.c \
 	%D%/proc.c \
 	%D%/proc.h \

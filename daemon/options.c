@@ -108,7 +108,10 @@ const char *bytes_text(uint64_t bytes, char *buf, size_t len)
 		bytes /= 1024;
 		i++;
 	}
-	snprintf(buf, len, "%" PRIu64 "%.*s", bytes, i >= 0, suffixes + (i > 0 ? i : 0));
+	if (i < 0)
+		snprintf(buf, len, "%" PRIu64, bytes);
+	else
+		snprintf(buf, len, "%" PRIu64 "%c", bytes, suffixes[i]);
 	return buf;
 }
 

@@ -126,7 +126,6 @@ static bool trim(struct session *s)
 	struct heap *h = &s->sv->heap;
 
 	sweep_all(h, false);
-	scavenge_trim(&h->scav);
 	commit_scavenge(h, true);
 	heap_count(h);
 	s->trims = !trim_ended(h);

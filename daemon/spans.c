@@ -53,23 +53,41 @@ static int more_ids(struct heap *h, uint32_t *ret_reason)
 	return 0;
 }
 
-static int id_take(struct heap *h, span_id *ret_id, uint32_t *ret_reason)
-{
-	int r;
-
-	if (h->nfree_ids) {
-		ret_id->n = h->free_ids[--h->nfree_ids];
-		return 0;
-	}
-	r = h->next_id < h->id_top ? 0 : more_ids(h, ret_reason);
-	if (!r)
-		ret_id->n = h->next_id++;
-	return r;
-}
-
 static void id_put(struct heap *h, span_id id)
 {
 	h->free_ids[h->nfree_ids++] = id.n;
+}
+
+/* An id that is in no list; those in a busy stripe's list are left lying. */
+static bool id_reuse(struct heap *h, span_id *ret_id)
+{
+	for (uint32_t i = h->nfree_ids; i-- > 0; ) {
+		span_id id = { h->free_ids[i] };
+
+		if (!central_unlist(&h->sg, h->me, id))
+			continue;
+		h->free_ids[i] = h->free_ids[--h->nfree_ids];
+		*ret_id = id;
+		return true;
+	}
+	return false;
+}
+
+static int id_take(struct heap *h, span_id *ret_id, uint32_t *ret_reason)
+{
+	if (id_reuse(h, ret_id))
+		return 0;
+	for (;;) {
+		int r = h->next_id < h->id_top ? 0 : more_ids(h, ret_reason);
+
+		if (r)
+			return r;
+		ret_id->n = h->next_id++;
+		/* The last daemon may have used it. */
+		if (central_unlist(&h->sg, h->me, *ret_id))
+			return 0;
+		id_put(h, *ret_id);
+	}
 }
 
 /* Memory for the steps of blocks that [at, at + n) lies in. */

@@ -115,7 +115,8 @@ int turns_start(struct server *sv, struct refusal *why)
 	sv->max_sessions = 2 * sv->store.sg.geo.nclients + 64;
 	sv->turn_ns = TURN_NS;
 	sv->turn = loop_timer(sv->loop, 1, 0, on_turn, sv);
-	if (!sv->turn || !loop_timer(sv->loop, DECAY_NS, DECAY_NS, on_decay, sv) ||
+	if (!sv->turn ||
+	    !loop_timer(sv->loop, DECAY_NS, DECAY_NS, on_decay, sv) ||
 	    !loop_poll(sv->loop, sv->bell_fd, POLLIN, on_bell, sv))
 		return refuse(why, EXIT_FAULT, -ENOMEM, "no memory");
 	if (is_alone(sv))

@@ -164,8 +164,10 @@ bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 		struct sh_stripe *st = &sg->stripes[k];
 		bool got;
 
-		if (!ld_rlx(&st->head))				/* [K3] */
+		if (!ld_rlx(&st->head)) {			/* [K3] */
+			*ret_busy += ld_rlx(&st->lock) != 0;	/* [K2] */
 			continue;
+		}
 		if (!stripe_try(st, me)) {
 			++*ret_busy;
 			continue;
@@ -251,6 +253,61 @@ static void relink(const struct seg *sg, uint32_t k)
 		if (belongs(sg, k, id))
 			stripe_link(sg, k, id);
 	}
+}
+
+static void count_down(struct sh_stripe *st)
+{
+	uint32_t count = ld_rlx(&st->count);			/* [K3] */
+
+	st_rlx(&st->count, count ? count - 1 : 0);		/* [K3] */
+}
+
+/* (s) FREE spans leave the list; nobody but the daemon brings one to life. */
+static void drop_free(const struct seg *sg, uint32_t k)
+{
+	struct sh_stripe *st = &sg->stripes[k];
+	uint32_t top = seg_span_top(sg), prev = 0;
+	span_id id = { ld_rlx(&st->head) };			/* [K3] */
+
+	for (uint32_t n = 0; n < top && seg_span_ok(sg, id); n++) {
+		uint64_t link = ld_sc(&sg->spans[id.n].link);	/* [K1] */
+		uint32_t next = link_next(link);
+
+		if (!link_in(link, k))
+			return;		/* broken: the next popper resets it */
+		if (span_state(span_load(sg, id)) != SPAN_FREE) {
+			prev = id.n;
+		} else {
+			if (prev)				/* [K1] */
+				xchg_sc(&sg->spans[prev].link,
+					link_word(next, k));
+			else
+				st_rlx(&st->head, next);	/* [K3] */
+			count_down(st);
+			xchg_sc(&sg->spans[id.n].link, 0);	/* [K1] */
+		}
+		id.n = next;
+	}
+}
+
+bool central_unlist(const struct seg *sg, struct party me, span_id id)
+{
+	uint64_t link = ld_sc(&sg->spans[id.n].link);		/* [K1] */
+	uint32_t k = (uint32_t)(link >> 32) - 1;
+
+	if (!link)
+		return true;
+	if (k < central_stripes(sg)) {
+		if (!stripe_try(&sg->stripes[k], me))
+			return false;
+		drop_free(sg, k);
+	}
+	/* [K1] In no list, whatever somebody wrote into its link. */
+	if (ld_sc(&sg->spans[id.n].link))
+		xchg_sc(&sg->spans[id.n].link, 0);		/* [K1] */
+	if (k < central_stripes(sg))
+		stripe_unlock(&sg->stripes[k]);
+	return true;
 }
 
 void central_rebuild(const struct seg *sg, uint32_t k, struct party dead,

@@ -50,6 +50,13 @@ uint32_t central_listed(const struct seg *sg, uint32_t spc);
 void central_rebuild(const struct seg *sg, uint32_t stripe, struct party dead,
 		     struct party me);
 
+/*
+ * The id of a FREE span is to be used anew: takes it out of the list that its
+ * link names still, where nobody of its next class would look for it.  Daemon
+ * only.  False: that stripe is busy.
+ */
+bool central_unlist(const struct seg *sg, struct party me, span_id id);
+
 /* Who holds the stripe's lock; slot 0: nobody. */
 struct party central_holder(const struct seg *sg, uint32_t stripe);
 

@@ -66,6 +66,9 @@ SCRIPT_TESTS = \
 	%D%/lint/sizeclass-fresh.sh \
 	%D%/lint/sources-listed.sh \
 	%D%/lint/spdx.sh \
+	%D%/multi/coredump.sh \
+	%D%/multi/full.sh \
+	%D%/multi/soak.sh \
 	%D%/system/activation.sh \
 	%D%/system/autoremove.sh \
 	%D%/system/clients.sh \
@@ -90,6 +93,9 @@ librig_la_SOURCES = \
 
 # Programs that scripts run.
 TEST_HELPERS = \
+	%D%/multi/canary \
+	%D%/multi/figures \
+	%D%/multi/full \
 	%D%/multi/soak \
 	%D%/system/forbid \
 	%D%/system/fuzz_socket \
@@ -97,6 +103,10 @@ TEST_HELPERS = \
 	%D%/system/tool_client \
 	%D%/system/wire_client \
 	$(NULL)
+
+# These two are users: the public library alone.
+%C%_multi_canary_LDADD = libmheap.la
+%C%_multi_full_LDADD = libmheap.la
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \

@@ -45,9 +45,8 @@ static int ask(const struct place *p)
 
 int cmd_trim(int argc, char **argv)
 {
-	static const struct argp_option options[] = { ARG_END };
 	static const struct args_rule rule = {
-		options, "NAME", "Has the daemon of heap NAME return every free "
+		NULL, "NAME", "Has the daemon of heap NAME return every free "
 		"page to the system now.\vWhat clients cache stays with them; "
 		"they give it back with mh_trim().", 1, true,
 	};

@@ -57,7 +57,7 @@ static int other_layout(struct view *v, const char *name)
 {
 	const struct sh_header *hdr = v->heap;
 
-	if (v->heap_bytes < sizeof(*hdr) || !hdr->magic)
+	if (v->heap_bytes < 2 * sizeof(hdr->magic) || !hdr->magic)
 		return no_view(v, "heap %s was made by half: `mheap destroy %s "
 			       "--force` removes it", name, name);
 	if (hdr->magic != SH_MAGIC)

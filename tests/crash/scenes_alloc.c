@@ -175,13 +175,6 @@ static void giveup_listed_prepare(struct act *a)
 	mh_free(a->v, mh_alloc(a->v, 512));
 }
 
-static bool giveup_listed_done(struct act *a)
-{
-	uint64_t w = span_load(&a->r->sg, a->g.id);
-
-	return a->q && (span_state(w) == SPAN_LISTED || cache_of(a)->partial.n);
-}
-
 /*
  * Given up with a slot still in an array: stays PENDING, its frees go the
  * foreign way; b frees most of it, and v takes it back.
@@ -230,7 +223,7 @@ static const struct scene scenes[] = {
 	MAKE("giveup full", L_SHARED, S_64 | S_1K | S_32K, NULL,
 	     giveup_prepare, giveup_done),
 	MAKE("giveup listed", L_SHARED, S_64 | S_1K | S_32K, NULL,
-	     giveup_listed_prepare, giveup_listed_done),
+	     giveup_listed_prepare, any_done),
 	MAKE("after giveup", L_SHARED, S_1K | S_32K, NULL, recall_prepare,
 	     any_done),
 };

@@ -35,7 +35,9 @@ static void call_birth_run(struct act *a)
 
 static void one_span(struct act *a)
 {
-	span_with(a, 3, true);
+	uint32_t n = sc_nslots(a->sc);
+
+	span_with(a, n < 3 ? n : 3, true);
 }
 
 /* The first 64 MiB are used up: the next run is in the next ones. */
@@ -110,6 +112,16 @@ static void call_punch(struct act *a)
 
 	commit_scavenge(daemon_of(a), true);
 	NEED(a, a->r->punches > before);
+}
+
+/* Ids that stand in a list still, of another class than they get next. */
+static void anew_setup(struct act *a)
+{
+	list_spans(a, 4);
+	a->spc = span_class(LIFE_SHARED, sc_of(4096));
+	sweep_all(&a->r->h, false);
+	if (!a->r->h.nfree_ids)
+		abort();
 }
 
 static void ask_setup(struct act *a)
@@ -238,6 +250,7 @@ static const struct scene scenes[] = {
 	DAEMON("provision", one_span, call_provision, .gain = 0),
 	DAEMON("retire", retire_setup, call_retire, .lives = L_SHARED,
 	       .sizes = S_1K | S_RUN),
+	DAEMON("ids anew", anew_setup, call_provision, .gain = 0),
 	DAEMON("sweep", mixture, call_sweep, .gain = 0),
 	DAEMON("tick", mixture, call_tick, .gain = 0),
 	DAEMON("punch", punch_setup, call_punch, .gain = 0),
