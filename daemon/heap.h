@@ -6,6 +6,7 @@
  *	commit.c   memory behind pages: growth, limit, punching
  *	spans.c    span ids, blocks, a span's birth and death
  *	sweep.c    provisioning ahead of demand, the walk over the span table
+ *	fence.c    state words that cannot be
  *	reclaim.c  the recovery rule for a dead client
  *	requests.c the cells of the clients
  *	names.c    the table of names
@@ -167,6 +168,10 @@ void sweep_all(struct heap *h, bool keep_targets);
 void sweep_decay(struct heap *h);
 int provision(struct heap *h, uint32_t spc);
 void provision_all(struct heap *h);
+
+/* fence.c */
+/* A state word that can't be is fenced off: true, and there is no more to do. */
+bool fence_span(struct heap *h, span_id id, uint64_t w);
 
 /* reclaim.c */
 /* The slot's client is proven dead.  Idempotent, killable at any step. */

@@ -9,6 +9,7 @@ libdaemon_la_SOURCES = \
 	%D%/background.c \
 	%D%/background.h \
 	%D%/commit.c \
+	%D%/fence.c \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/hello.c \

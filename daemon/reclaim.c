@@ -112,21 +112,25 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 {
 	struct party dead = client_party(h, slot);
 	struct sh_counters *c = &h->sg.whdr->count;
+	uint32_t state = client_state(h, slot);
 	uint64_t bytes = 0, began = h->io.now_ns(h->io.arg);
 	uint32_t top = seg_span_top(&h->sg);
 
-	if (client_state(h, slot) == CLIENT_FREE)
+	if (state == CLIENT_FREE)
 		return 0;
-	client_set(h, dead, CLIENT_DYING);
+	if (state != CLIENT_LEAVING)
+		client_set(h, dead, CLIENT_DYING);
 	retire_begin(h);
 	for (span_id id = { 1 }; id.n < top; id.n++)
 		bytes += reclaim_span(h, id, dead);
 	retire_end(h);
 	reclaim_stripes(h, dead);
 	slot_reset(h, slot);
-	add_rlx(&c->deaths, 1);					/* [H2] */
-	add_rlx(&c->reclaimed_bytes, bytes);			/* [H2] */
-	add_rlx(&c->reclaim_ns, h->io.now_ns(h->io.arg) - began); /* [H2] */
+	if (state != CLIENT_LEAVING) {
+		add_rlx(&c->deaths, 1);				/* [H2] */
+		add_rlx(&c->reclaimed_bytes, bytes);		/* [H2] */
+		add_rlx(&c->reclaim_ns, h->io.now_ns(h->io.arg) - began); /* [H2] */
+	}
 	h->client_spans[slot] = 0;
 	dead.gen = (dead.gen & GEN_MASK) == GEN_MASK ? 1 : dead.gen + 1;
 	client_set(h, dead, CLIENT_FREE);	/* [R1] last of all */

@@ -66,6 +66,7 @@ struct server {
 	int			 listen_fd, bell_fd;
 	loop_id			 accept, turn, alone;
 	uint64_t		 turn_ns, activity;
+	uint64_t		 fenced;	/* quarantined spans told of */
 	uint64_t		 pidns;
 	struct log_limit	 complaints;
 	bool			 serving;	/* heap is open */

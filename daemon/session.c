@@ -81,6 +81,7 @@ static bool on_bye(struct session *s)
 
 	if (s->state == IS_CLIENT) {
 		s->slot = 0;
+		client_set_state(&s->sv->heap, slot, CLIENT_LEAVING);
 		member_gone(s->sv, slot);
 	}
 	session_say(s, &gone, sizeof(gone));

@@ -73,7 +73,6 @@ static int back_fixed(struct store *st, const struct sh_geometry *g)
 	const struct { int part; uint64_t from, to; } range[] = {
 		{ SEG_HEAP, 0, g->names_off },
 		{ SEG_CENTRAL, 0, g->slots_off },
-		{ SEG_CENTRAL, g->stripes_off, g->spans_off },
 	};
 	int r = 0;
 

@@ -117,7 +117,8 @@ static void sweep_one(struct heap *h, span_id id)
 	uint64_t w = span_load(&h->sg, id);
 	struct geom g;
 
-	if ((span_state(w) != SPAN_LISTED && span_state(w) != SPAN_FULL) ||
+	if (fence_span(h, id, w) ||
+	    (span_state(w) != SPAN_LISTED && span_state(w) != SPAN_FULL) ||
 	    !geom_read(&h->sg, id, &g))
 		return;
 	if (span_state(w) == SPAN_LISTED)

@@ -16,6 +16,18 @@
 #define ALONE_NS	(200 * MS)	/* autoremove: after the last has left */
 #define FIRST_NS	(10000 * MS)	/* ... and if nobody ever comes */
 
+static void tell_of_fenced(struct server *sv)
+{
+	uint64_t n = ld_rlx(&sv->heap.sg.hdr->count.quarantined_spans); /* [H2] */
+
+	if (n > sv->fenced)
+		log_line(LOG_ERR, "%llu spans have states that cannot be and "
+			 "are fenced off: some client has written where it must "
+			 "not; `mheap verify %s` says more",
+			 (unsigned long long)(n - sv->fenced), sv->o->name);
+	sv->fenced = n;
+}
+
 static void on_turn(void *arg)
 {
 	struct server *sv = arg;
@@ -23,6 +35,7 @@ static void on_turn(void *arg)
 	uint64_t activity, wake, now, next;
 
 	heap_tick(&sv->heap);
+	tell_of_fenced(sv);
 	activity = ld_rlx(&c->requests) + ld_rlx(&c->grows) +	/* [H2] */
 		   ld_rlx(&c->deaths) + ld_rlx(&c->spans);	/* [H2] */
 	sv->turn_ns = activity != sv->activity || sv->heap.jobs ? TURN_NS :

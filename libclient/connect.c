@@ -146,7 +146,9 @@ static int greet(mh_heap *h, int fd, uint32_t flags, struct wire_welcome *w,
 		.slot = h->r->me.slot, .gen = h->r->me.gen,
 		.nonce = h->r->nonce, .lib_version = PACKAGE_VERSION };
 
-	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
+	/* Turned away at once it cannot be sent, but why is there to be read. */
+	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello) &&
+	    errno != EPIPE && errno != ECONNRESET)
 		return -errno;
 	return recv_welcome(fd, w, fds);
 }

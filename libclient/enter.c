@@ -36,7 +36,7 @@ static bool alive(mh_heap *h)
 		return false;
 	w = ld_acq(&h->sg.clients[h->r->me.slot].word);		/* [R1] */
 	return (w >> 8 & GEN_MASK) == h->r->me.gen &&
-	       (w & 0xff) != CLIENT_FREE && (w & 0xff) != CLIENT_DYING;
+	       (w & 0xff) != CLIENT_FREE && (w & 0xff) < CLIENT_DYING;
 }
 
 static bool daemon_is_away(int r)

@@ -123,6 +123,7 @@
 #define CLIENT_ACTIVE		2u
 #define CLIENT_AWAY		3u	/* socket closed, death not proven */
 #define CLIENT_DYING		4u	/* proven dead, being reclaimed */
+#define CLIENT_LEAVING		5u	/* said BYE, being reclaimed */
 
 /* What became of the heap. */
 #define HEAP_MAKING		0u

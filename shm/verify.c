@@ -121,7 +121,7 @@ int v_clients(struct verify *v)
 		uint64_t w = ld_acq(&v->sg->clients[s].word);	/* [R1] */
 		uint32_t state = w & 0xff;
 
-		if (state > CLIENT_DYING || w >> 32)
+		if (state > CLIENT_LEAVING || w >> 32)
 			return v_fault(v, "client slot %u has the word %llx", s,
 				       (unsigned long long)w);
 		if (!(w >> 8)) {	/* never used: no memory behind it */

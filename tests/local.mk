@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/multi/test_public \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
+	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
@@ -37,6 +38,7 @@ UNIT_TESTS = \
 TSAN_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
+	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \

@@ -34,21 +34,25 @@ static rlim_t soft(int which)
 	return l.rlim_cur;
 }
 
+/* mheapd raises its own limit as far as it may. */
 void check_descriptors(struct diagnosis *f)
 {
-	rlim_t n = soft(RLIMIT_NOFILE);
+	struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
+	rlim_t n;
 
+	getrlimit(RLIMIT_NOFILE, &l);
+	n = l.rlim_max;
 	if (n == RLIM_INFINITY) {
 		found(f, "no limit");
 		return;
 	}
-	found(f, "%" PRIu64 " (ulimit -n)", (uint64_t)n);
+	found(f, "%" PRIu64 " (ulimit -Hn)", (uint64_t)n);
 	if (n < FDS_LEAST)
-		remedy(f, LEVEL_FAIL, "raise it: ulimit -n %u, LimitNOFILE= in "
+		remedy(f, LEVEL_FAIL, "raise it: ulimit -Hn %u, LimitNOFILE= in "
 		       "the unit", FDS_OWN + FDS_EACH * CLIENTS);
 	else if (n < FDS_OWN + FDS_EACH * CLIENTS)
 		remedy(f, LEVEL_WARN, "mheapd can serve about %" PRIu64 " of %u "
-		       "clients: ulimit -n %u, LimitNOFILE= in the unit",
+		       "clients: ulimit -Hn %u, LimitNOFILE= in the unit",
 		       (uint64_t)(n - FDS_OWN) / FDS_EACH, CLIENTS,
 		       FDS_OWN + FDS_EACH * CLIENTS);
 }

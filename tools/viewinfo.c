@@ -88,9 +88,9 @@ const struct sh_client *client_of(const struct seg *sg, uint32_t slot,
 const char *client_state_name(uint32_t state)
 {
 	static const char *const name[] = { "free", "joining", "active", "away",
-					    "dying" };
+					    "dying", "leaving" };
 
-	return state <= CLIENT_DYING ? name[state] : "unknown";
+	return state <= CLIENT_LEAVING ? name[state] : "unknown";
 }
 
 const char *span_state_name(uint32_t state)

@@ -22,7 +22,7 @@
 
 #define OTHERS		8
 #define BOXES		24
-#define SPANS		(BOXES + 2 * OTHERS)	/* enough for all at once */
+#define SPANS		(BOXES + 3 * OTHERS)	/* enough for all at once */
 #define DEADLINE_S	60
 
 #define MUST(x)	do {							\
@@ -70,9 +70,9 @@ static void put_away(struct other *o, char *p)
 {
 	if (!p)
 		return;
-	if (memcmp(p, &p, sizeof(p)))
+	if (memcmp(p, &p, sizeof(char *)))
 		atomic_fetch_add(&o->c->wrong, 1);
-	memset(p, 0, sizeof(p));
+	memset(p, 0, sizeof(char *));
 	mh_free(o->h, p);
 }
 
@@ -84,7 +84,7 @@ static void operate(struct other *o)
 	char *p = mh_alloc_flags(o->h, o->c->size, flags);
 
 	if (p)
-		memcpy(p, &p, sizeof(p));
+		memcpy(p, &p, sizeof(char *));
 	else
 		o->refused++;
 	o->seed = o->seed * 1664525 + 1013904223;

@@ -10,7 +10,8 @@ esac
 start --size 1G
 cd "$dir" || exit 1
 ulimit -c unlimited 2>/dev/null || { echo "core dumps are limited"; exit 77; }
-MHEAP_NAME=$name MHEAP_SOCKET=$sock "$builddir/tests/multi/canary" 2>/dev/null
+ASAN_OPTIONS=disable_coredump=0:abort_on_error=1:detect_leaks=0 \
+	MHEAP_NAME=$name MHEAP_SOCKET=$sock "$builddir/tests/multi/canary" 2>/dev/null
 core=$(find "$dir" -maxdepth 1 -name 'core*' | head -n 1)
 [ -n "$core" ] || fail "no core dump was written"
 grep -q "CANARY-private-12345678" "$core" || fail "the dump lacks private memory"

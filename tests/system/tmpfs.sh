@@ -7,7 +7,7 @@ if [ -z "${MHEAP_SMALL_SHM-}" ]; then
 	MHEAP_SMALL_SHM=1 exec unshare -m "${SHELL:-/bin/sh}" "$0"
 fi
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/system/system.sh"
-mount -t tmpfs -o size=2M tmpfs /dev/shm || exit 77
+mount -t tmpfs -o size=1M tmpfs /dev/shm || exit 77
 
 refused 3 'make /dev/shm larger' --clients 1024 --stripes 64
 [ -z "$(ls /dev/shm)" ] || fail "left in /dev/shm: $(ls /dev/shm)"

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * litmus.c - the races that single steps can't show: a store that waits in one
+ * core's buffer while its next load is done.  Two threads on two cores run into
+ * each other some hundred thousand times; how often a wake was lost is counted,
+ * and legal is never.
+ *
+ *	full	an owner publishes FULL and recounts; a freer clears a live bit
+ *		and looks at the state
+ *	two	two freers reach the threshold at once
+ *	link	a pusher makes a span LISTED and looks at its link; a popper
+ *		clears the link and looks at the state
+ */
+#include "tests/heaprig.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SC_1K	34u		/* 32 slots, threshold 8 */
+
+struct pair;
+
+struct race {
+	const char *name;
+	void (*reset)(struct pair *x);
+	void (*one)(struct pair *x);
+	void (*two)(struct pair *x);
+	bool (*lost)(struct pair *x);
+};
+
+struct pair {
+	struct rig	*r;
+	struct geom	 g;
+	struct party	 p1, p2;
+	const struct race *race;
+	unsigned	 rounds, lost, late[2];
+	_Atomic unsigned go, ready;	/* round that begins; has ended */
+	bool		 got;
+};
+
+/* Spreads where the two meet. */
+static void dawdle(unsigned n)
+{
+	for (volatile unsigned i = 0; i < n; i++)
+		;
+}
+
+static void set_span(struct pair *x, uint32_t state, struct party p,
+		     uint32_t nfree)
+{
+	struct sh_span *sp = &x->r->sg.spans[x->g.id.n];
+	uint32_t version = span_version(ld_sc(&sp->state));
+
+	atomic_store(geom_live(&x->r->sg, &x->g),
+		     slot_mask(x->g.nslots, 0) & ~((1ull << nfree) - 1));
+	atomic_store(&sp->state, span_word(state, p, version + 1));
+}
+
+static void free_bit(struct pair *x, uint32_t slot, struct party p)
+{
+	andnot_sc(geom_live(&x->r->sg, &x->g), 1ull << slot);
+	if (span_freed(&x->r->sg, &x->g, p))
+		x->got = true;
+}
+
+static bool not_listed(struct pair *x)
+{
+	return rig_state(x->r, x->g.id) != SPAN_LISTED;
+}
+
+static void full_reset(struct pair *x)
+{
+	set_span(x, SPAN_OWNED, x->p1, span_threshold(&x->g) - 1);
+}
+
+static void full_one(struct pair *x)
+{
+	span_dispose(&x->r->sg, &x->g, x->p1);
+}
+
+static void full_two(struct pair *x)
+{
+	free_bit(x, 31, x->p2);
+}
+
+static void two_reset(struct pair *x)
+{
+	set_span(x, SPAN_FULL, NOBODY, span_threshold(&x->g) - 1);
+}
+
+static void two_one(struct pair *x)
+{
+	free_bit(x, 30, x->p1);
+}
+
+/* In its stripe's list, and OWNED: an entry that went stale. */
+static void link_reset(struct pair *x)
+{
+	struct sh_span *sp = &x->r->sg.spans[x->g.id.n];
+
+	set_span(x, SPAN_LISTED, NOBODY, 16);
+	if (!ld_sc(&sp->link))
+		central_push(&x->r->sg, x->p1, x->g.spc, x->g.id);
+	set_span(x, SPAN_OWNED, x->p1, 16);
+}
+
+static void link_one(struct pair *x)
+{
+	if (span_dispose(&x->r->sg, &x->g, x->p1) == SPAN_LISTED)
+		central_push(&x->r->sg, x->p1, x->g.spc, x->g.id);
+}
+
+static void link_two(struct pair *x)
+{
+	struct geom g;
+	unsigned busy;
+	bool low;
+
+	central_pop(&x->r->sg, x->p2, x->g.spc, &g, &low, &busy);
+}
+
+static bool forgotten(struct pair *x)
+{
+	return !not_listed(x) && !ld_sc(&x->r->sg.spans[x->g.id.n].link);
+}
+
+static const struct race races[] = {
+	{ "full", full_reset, full_one, full_two, not_listed },
+	{ "two", two_reset, two_one, full_two, not_listed },
+	{ "link", link_reset, link_one, link_two, forgotten },
+};
+
+static void on_core(int n)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(n, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void wait_for(_Atomic unsigned *word, unsigned n)
+{
+	for (unsigned i = 1; atomic_load(word) != n; i++)
+		if (i % 100000)
+			cpu_relax();
+		else
+			sched_yield();	/* the other is not running */
+}
+
+static void *second(void *arg)
+{
+	struct pair *x = arg;
+
+	on_core(1);
+	for (unsigned i = 1; i <= x->rounds; i++) {
+		wait_for(&x->go, i);
+		dawdle(x->late[1]);
+		x->race->two(x);
+		atomic_store(&x->ready, i);
+	}
+	return NULL;
+}
+
+static void meet(struct pair *x)
+{
+	pthread_t t;
+
+	on_core(0);
+	atomic_store(&x->go, 0);
+	atomic_store(&x->ready, 0);
+	if (pthread_create(&t, NULL, second, x))
+		abort();
+	for (unsigned i = 1; i <= x->rounds; i++) {
+		x->race->reset(x);
+		x->late[0] = i % 61;
+		x->late[1] = i % 37;
+		atomic_store(&x->go, i);
+		dawdle(x->late[0]);
+		x->race->one(x);
+		wait_for(&x->ready, i);
+		x->lost += x->race->lost(x);
+	}
+	pthread_join(t, NULL);
+}
+
+int main(void)
+{
+	const char *soak = getenv("MH_SOAK");
+	cpu_set_t cores;
+	unsigned rounds = soak && *soak == '1' ? 20000000 : 400000, bad = 0;
+
+	if (sched_getaffinity(0, sizeof(cores), &cores) ||
+	    CPU_COUNT(&cores) < 2 || !CPU_ISSET(0, &cores) ||
+	    !CPU_ISSET(1, &cores)) {
+		puts("1..0 # SKIP needs cores 0 and 1");
+		return 0;
+	}
+	printf("1..%zu\n", sizeof(races) / sizeof(races[0]));
+	for (unsigned i = 0; i < sizeof(races) / sizeof(races[0]); i++) {
+		struct pair x = { .r = rig_new(&(struct rig_opts){ .no_guard =
+								   true }),
+				  .race = &races[i], .rounds = rounds };
+
+		x.p1 = rig_join(x.r);
+		x.p2 = rig_join(x.r);
+		x.g = rig_span(x.r, x.p1, span_class(LIFE_OWNED, SC_1K));
+		meet(&x);
+		printf("%s %u - %s: %u of %u rounds lost\n",
+		       x.lost ? "not ok" : "ok", i + 1, races[i].name, x.lost,
+		       rounds);
+		bad += x.lost != 0;
+		rig_free(x.r);
+	}
+	return bad != 0;
+}
