@@ -150,8 +150,8 @@ static int call_failed(mh_heap *h, const struct call *c, int err)
 {
 	static const char *const why[] = {
 		"no reason given", "the limit of mheapd --limit is reached",
-		"no memory behind the segments: /dev/shm or the memory cgroup "
-		"is full", "no free address range of that size (mheapd --size)",
+		("no memory behind the segments: /dev/shm or the memory cgroup "
+		 "is full"), "no free address range of that size (mheapd --size)",
 		"the span table is full (mheapd --size)",
 		"this client's quota of spans is used up (--quota-spans)" };
 	unsigned r = c->reason < 6 ? c->reason : 0;

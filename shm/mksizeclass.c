@@ -103,7 +103,7 @@ static void add_row(uint32_t size, uint32_t npages, uint32_t cache)
 {
 	struct row *r = &rows[nrows];
 
-	if (nrows == MAX_ROWS || nrows == UINT8_MAX)
+	if (nrows >= MAX_ROWS)
 		die("too many classes");
 	r->size = size;
 	r->npages = npages;

@@ -34,7 +34,7 @@ pid_t self_start(char *const argv[], int out)
 	char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	int r = -ENOENT;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (n > 0) {
 		path[n] = 0;
@@ -80,7 +80,7 @@ static void read_all(int fd, char *buf, size_t size)
 int self_run(char *const argv[], char *buf, size_t size)
 {
 	int fds[2];
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
@@ -101,7 +101,7 @@ int daemon_start(const char *heap, const char *backing)
 			 (char *)(uintptr_t)"--backing",
 			 (char *)(uintptr_t)backing,
 			 (char *)(uintptr_t)"--autoremove", NULL };
-	pid_t pid;
+	pid_t pid = -1;
 	int r;
 
 	if (!path || !*path)

@@ -68,8 +68,9 @@ void json_print(struct json_object *o)
 	const char *s = json_object_to_json_string_ext(o,
 			JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	if (!s)
+	if (s)
+		puts(s);
+	else
 		must(NULL);
-	puts(s);
 	json_object_put(o);
 }

@@ -4,9 +4,9 @@
  * each boundary where the shared bytes differ from the last one's, the heap is
  * judged as if its actor, and its actor and the daemon, had been killed there.
  *
- *	kill [-l] [-x] [PATTERN]
- *	-l  lists the scenes; -x stops at the first broken one; PATTERN: those
- *	    whose line contains it
+ *	kill [-a] [-l] [-x] [PATTERN]
+ *	-a  all scenes, as MH_SOAK=1 does: else a quick choice; -l lists them;
+ *	-x  stops at the first broken one; PATTERN: those that contain it
  *
  * A line per scene: points tried, how many were distinct, how many broken, and
  * of the first broken one where it is and what is wrong.
@@ -18,8 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define JOBS_MAX	512
 
 static const struct scene_list *const lists[] = {
 	&alloc_scenes, &free_scenes, &client_scenes, &recovery_scenes,
@@ -157,13 +160,12 @@ static void run_scene(const struct scene *sc, uint32_t life, size_t size,
 	ok = play_scene(u) && !u->s.broken;
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	scene_line(sc, life, size, line, sizeof(line));
-	t->n++;
 	t->bad += !ok;
 	t->points += u->s.points;
 	t->distinct += u->s.distinct;
 	t->broken += u->s.broken;
 	printf("%s %u - %s: %llu points, %llu distinct, %llu broken (%ld ms)\n",
-	       ok ? "ok" : "not ok", t->n, line,
+	       ok ? "ok" : "not ok", t->n + 1, line,
 	       (unsigned long long)u->s.points,
 	       (unsigned long long)u->s.distinct,
 	       (unsigned long long)u->s.broken,
@@ -182,66 +184,162 @@ static void run_scene(const struct scene *sc, uint32_t life, size_t size,
 
 struct choice {
 	const char *pattern;
-	bool list, first;
+	bool list, first, all;
 };
 
-static void try_scene(const struct scene *sc, uint32_t life, size_t size,
-		      const struct choice *ch, struct totals *t)
+struct job {
+	const struct scene *sc;
+	uint32_t life;
+	size_t	 size;
+	pid_t	 pid;
+	FILE	*out;
+	struct totals *t;		/* shared with the worker */
+};
+
+struct jobs {
+	unsigned n;
+	struct job j[JOBS_MAX];
+};
+
+/* A quick run takes the short ones: of the daemon's, one size each. */
+static bool chosen(const struct choice *ch, const struct job *j,
+		   const struct jobs *before)
 {
+	const struct job *last = before->n ? &before->j[before->n - 1] : NULL;
 	char line[120];
 
-	scene_line(sc, life, size, line, sizeof(line));
-	if ((ch->pattern && !strstr(line, ch->pattern)) ||
-	    (ch->first && t->bad))
-		return;
-	if (ch->list)
-		puts(line);
-	else
-		run_scene(sc, life, size, t);
+	scene_line(j->sc, j->life, j->size, line, sizeof(line));
+	if (ch->pattern)
+		return strstr(line, ch->pattern) != NULL;
+	return ch->all ||
+	       !(j->sc->soak || (j->size == 16 && j->life == LIFE_SHARED) ||
+		 (j->sc->daemon && last && last->sc == j->sc));
 }
 
-static void try_all(const struct scene *sc, const struct choice *ch,
-		    struct totals *t)
+static void add_job(struct jobs *jobs, const struct choice *ch,
+		    const struct scene *sc, uint32_t life, size_t size)
+{
+	struct job j = { .sc = sc, .life = life, .size = size };
+
+	if (!chosen(ch, &j, jobs))
+		return;
+	if (jobs->n == JOBS_MAX)
+		abort();
+	jobs->j[jobs->n++] = j;
+}
+
+static void add_scene(struct jobs *jobs, const struct choice *ch,
+		      const struct scene *sc)
 {
 	if (!sc->sizes) {
-		try_scene(sc, LIFE_SHARED, 1024, ch, t);
+		add_job(jobs, ch, sc, LIFE_SHARED, 1024);
 		return;
 	}
 	for (unsigned l = 0; l < 2; l++)
 		for (unsigned z = 0; z < SIZES; z++)
 			if (sc->lives >> l & 1 && sc->sizes >> z & 1)
-				try_scene(sc, l, scene_sizes[z], ch, t);
+				add_job(jobs, ch, sc, l, scene_sizes[z]);
 }
 
-static int usage(void)
+/* A scene in a process of its own, so that two cores have work. */
+static void start(struct job *j, unsigned n)
 {
-	fprintf(stderr, "usage: kill [-l] [-x] [PATTERN]\n");
-	return 2;
+	j->out = tmpfile();
+	j->t = mmap(NULL, sizeof(*j->t), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!j->out || j->t == MAP_FAILED)
+		abort();
+	j->t->n = n;
+	fflush(NULL);
+	j->pid = fork();
+	if (j->pid)
+		return;
+	step_pin((int)(n % (unsigned)sysconf(_SC_NPROCESSORS_ONLN)));
+	if (dup2(fileno(j->out), STDOUT_FILENO) < 0)
+		abort();
+	run_scene(j->sc, j->life, j->size, j->t);
+	fflush(stdout);
+	_exit(0);
+}
+
+static void finish(struct job *j, struct totals *t)
+{
+	char line[600];
+	int status;
+
+	waitpid(j->pid, &status, 0);
+	rewind(j->out);
+	while (fgets(line, sizeof(line), j->out))
+		fputs(line, stdout);
+	fclose(j->out);
+	t->n++;
+	t->bad += status ? 1 : j->t->bad;
+	t->points += j->t->points;
+	t->distinct += j->t->distinct;
+	t->broken += j->t->broken;
+	if (status)
+		printf("not ok %u - %s: wait status 0x%x\n", t->n, j->sc->name,
+		       (unsigned)status);
+	fflush(stdout);
+	munmap(j->t, sizeof(*j->t));
+}
+
+static void run_all(struct jobs *jobs, const struct choice *ch,
+		    struct totals *t)
+{
+	unsigned ahead = (unsigned)sysconf(_SC_NPROCESSORS_ONLN), k = 0;
+
+	printf("1..%u\n", jobs->n);
+	for (unsigned i = 0; i < jobs->n; i++) {
+		for (; k < jobs->n && k < i + ahead; k++)
+			start(&jobs->j[k], k);
+		finish(&jobs->j[i], t);
+		if (ch->first && t->bad)
+			break;
+	}
+}
+
+static void list(const struct jobs *jobs)
+{
+	char line[120];
+
+	for (unsigned i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->j[i];
+
+		scene_line(j->sc, j->life, j->size, line, sizeof(line));
+		puts(line);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	struct choice ch = { .pattern = NULL };
+	const char *soak = getenv("MH_SOAK");
+	struct choice ch = { .all = soak && *soak == '1' };
 	struct totals t = { 0 };
+	static struct jobs jobs;
 	int c;
 
-	while ((c = getopt(argc, argv, "lx")) != -1) {
-		if (c == '?')
-			return usage();
-		*(c == 'l' ? &ch.list : &ch.first) = true;
+	while ((c = getopt(argc, argv, "alx")) != -1) {
+		if (c == '?') {
+			fprintf(stderr, "usage: kill [-a] [-l] [-x] [PATTERN]\n");
+			return 2;
+		}
+		*(c == 'l' ? &ch.list : c == 'a' ? &ch.all : &ch.first) = true;
 	}
 	ch.pattern = argv[optind];
+	for (unsigned i = 0; i < N_OF(lists); i++)
+		for (unsigned k = 0; k < lists[i]->n; k++)
+			add_scene(&jobs, &ch, &lists[i]->scenes[k]);
+	if (ch.list) {
+		list(&jobs);
+		return 0;
+	}
 	if (!step_works()) {
 		puts("1..0 # SKIP no single steps on this machine");
 		return 0;
 	}
-	step_pin(0);
-	for (unsigned i = 0; i < N_OF(lists); i++)
-		for (unsigned k = 0; k < lists[i]->n; k++)
-			try_all(&lists[i]->scenes[k], &ch, &t);
-	if (ch.list)
-		return 0;
-	printf("1..%u\n# %llu points, %llu distinct, %llu broken\n", t.n,
+	run_all(&jobs, &ch, &t);
+	printf("# %llu points, %llu distinct, %llu broken\n",
 	       (unsigned long long)t.points, (unsigned long long)t.distinct,
 	       (unsigned long long)t.broken);
 	return t.bad != 0 || !t.n;

@@ -10,6 +10,8 @@
  *	two	two freers reach the threshold at once
  *	link	a pusher makes a span LISTED and looks at its link; a popper
  *		clears the link and looks at the state
+ *
+ * MH_SOAK=1 or MH_ROUNDS=N: more rounds than a quick look's.
  */
 #include "tests/heaprig.h"
 
@@ -189,8 +191,12 @@ static void meet(struct pair *x)
 int main(void)
 {
 	const char *soak = getenv("MH_SOAK");
-	cpu_set_t cores;
 	unsigned rounds = soak && *soak == '1' ? 20000000 : 400000, bad = 0;
+	const char *more = getenv("MH_ROUNDS");
+	cpu_set_t cores;
+
+	if (more)
+		rounds = (unsigned)strtoul(more, NULL, 10);
 
 	if (sched_getaffinity(0, sizeof(cores), &cores) ||
 	    CPU_COUNT(&cores) < 2 || !CPU_ISSET(0, &cores) ||

@@ -54,6 +54,7 @@ struct scene {
 	bool	 daemon;	/* the child plays the daemon */
 	bool	 same;		/* any recovery ends in the same state */
 	bool	 raw;		/* no heap yet */
+	bool	 soak;		/* long: not in a quick run */
 	unsigned dead;		/* client slots (bits) dead beside the victim */
 	uint64_t reserve;	/* 0: 16 MiB, a daemon's 4 */
 	void	 (*setup)(struct act *a);	/* in the parent, the daemon's */

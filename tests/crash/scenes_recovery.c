@@ -150,15 +150,19 @@ static void call_rebuild(struct act *a)
 	NEED(a, !central_holder(&a->r->sg, k).slot);
 }
 
-#define RECOVERY(n, set, c, z) \
+#define RECOVERY(n, set, c, z, ...) \
 	{ .name = "recovery " n, .daemon = true, .same = true, .dead = DEAD, \
-	  .lives = L_SHARED, .sizes = z, .setup = set, .call = c }
+	  .lives = L_SHARED, .sizes = z, .setup = set, .call = c, __VA_ARGS__ }
 
 static const struct scene scenes[] = {
-	RECOVERY("of a client", estate, call_reclaim, S_1K | S_32K),
-	RECOVERY("of a daemon", open_setup, call_open, S_1K | S_32K),
-	RECOVERY("of both", open_dead_setup, call_open_reclaim, S_1K | S_32K),
-	RECOVERY("of a stripe", rebuild_setup, call_rebuild, S_1K | S_RUN),
+	RECOVERY("of a client", estate, call_reclaim, S_1K | S_32K,
+		 .gain = 0),
+	RECOVERY("of a daemon", open_setup, call_open, S_1K | S_32K,
+		 .soak = true),
+	RECOVERY("of both", open_dead_setup, call_open_reclaim, S_1K | S_32K,
+		 .gain = 0),
+	RECOVERY("of a stripe", rebuild_setup, call_rebuild, S_1K | S_RUN,
+		 .gain = 0),
 };
 
 const struct scene_list recovery_scenes = { scenes, N_OF(scenes) };
