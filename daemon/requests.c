@@ -186,13 +186,15 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell)
 {
 	struct sh_cell *c = &h->sg.slots[slot].cells[cell];
 	uint32_t word = ld_acq(&c->word), result = 0, reason = 0; /* [Q1] */
+	uint32_t now = word;
 	struct request q;
 	int err;
 
 	if (cell_phase(word) != CELL_POSTED || queued(h, slot, cell))
 		return;
 	request_read(h, slot, c, &q);
-	if (ld_acq(&c->word) != word)				/* [Q1] */
+	/* [Q1] A CAS, because a load could come before the reading. */
+	if (!cas_ar(&c->word, &now, word))
 		return;		/* cancelled, and perhaps used anew, meanwhile */
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
 	err = serve(h, &q, &result, &reason);

@@ -108,8 +108,7 @@ static void sweep_listed(struct heap *h, const struct geom *g, uint64_t w)
 			span_settle(h, &now, false);
 		return;
 	}
-	if (!ld_sc(&h->sg.spans[g->id.n].link))			/* [K1] */
-		central_push(&h->sg, h->me, g->spc, g->id);
+	central_refile(&h->sg, h->me, g);
 }
 
 static void sweep_one(struct heap *h, span_id id)

@@ -16,6 +16,30 @@
 static mh_heap heaps[HEAPS_MAX];
 static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t serials;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/*
+ * A fork while another thread attaches or detaches: the child has no such
+ * thread, who would unlock the table and settle what is in no handle yet.
+ */
+static void in_child(void)
+{
+	table = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	for (unsigned i = 0; i < HEAPS_MAX; i++) {
+		mh_heap *h = &heaps[i];
+
+		if (h->attached)
+			continue;
+		h->arena = NULL;
+		h->heap_map = h->central_map = NULL;
+		h->npages = 0;
+	}
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
 
 mh_heap *heap_at(unsigned index)
 {
@@ -149,12 +173,13 @@ mh_heap *mh_attach(const char *name, unsigned flags)
 	if (flags & ~(MH_START | MH_READONLY | MH_CHECKED))
 		return refuse_null(EINVAL, "mh_attach: flags 0x%x: MH_START, "
 				 "MH_READONLY and MH_CHECKED are known", flags);
-	if (tls.inside)
-		return refuse_null(EDEADLK, "mh_attach: called from a signal "
-				 "handler that interrupted libmheap");
+	pthread_once(&fork_once, watch_forks);
+	if (!begin())
+		return NULL;
 	pthread_mutex_lock(&table);
 	h = attach(name, flags);
 	pthread_mutex_unlock(&table);
+	leave();
 	return h;
 }
 
@@ -168,7 +193,6 @@ static int last_detach(mh_heap *h)
 	int r = 0;
 
 	h->attached = false;
-	tls.inside = true;
 	st_rel(&h->r->live, 0);					/* [A1] */
 	if (h->heap_map)
 		unmap_heap(h);
@@ -178,7 +202,6 @@ static int last_detach(mh_heap *h)
 	else
 		close_heap_fds(h);
 	rights_clear(h);
-	tls.inside = false;
 	return r;
 }
 
@@ -188,9 +211,8 @@ int mh_detach(mh_heap *h)
 
 	if (h < heaps || h >= heaps + HEAPS_MAX)
 		return refuse(EINVAL, "mh_detach: %p is no heap", (void *)h);
-	if (tls.inside)
-		return refuse(EDEADLK, "mh_detach: called from a signal handler "
-			    "that interrupted libmheap");
+	if (!begin())
+		return -1;
 	pthread_mutex_lock(&table);
 	if (!h->attached)
 		r = refuse(EINVAL, "mh_detach: the heap is not attached");
@@ -198,5 +220,6 @@ int mh_detach(mh_heap *h)
 		r = refuse(ETIMEDOUT, "heap %s: its mheapd is away; what this "
 			 "process owned is reclaimed when it ends", h->name);
 	pthread_mutex_unlock(&table);
+	leave();
 	return r;
 }

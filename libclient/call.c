@@ -123,11 +123,12 @@ static void ring_again(mh_heap *h)
 	ring(h, h->r->me.slot);
 }
 
-/* 0: done; -ETIMEDOUT, -ESHUTDOWN: cancelled, or done at the last moment. */
+/* 0: done, be it at the last moment; -ETIMEDOUT, -ESHUTDOWN: cancelled. */
 static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word)
 {
 	uint64_t end = now_ms() + DAEMON_WAIT_MS;
 	unsigned turn = TURN_MS;
+	uint32_t seen;
 	int away = look_after_daemon(h), r;
 
 	while (ld_acq(&cell->word) == word) {			/* [Q1] */
@@ -137,8 +138,9 @@ static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word)
 		away = look_after_daemon(h);
 		ring_again(h);
 		r = away < 0 ? away : now_ms() >= end ? -ETIMEDOUT : 0;
-		/* [Q1] gives up, unless the answer comes first. */
-		if (r && cas_ar(&cell->word, &word, (word & ~3u) | CELL_IDLE))
+		/* [Q1] gives up, unless the answer came first: it is taken. */
+		seen = word;
+		if (r && cas_ar(&cell->word, &seen, (word & ~3u) | CELL_IDLE))
 			return r;
 		if (!away && turn < TURN_MAX_MS)
 			turn *= 2;

@@ -143,7 +143,8 @@ struct mh_heap {
 	_Atomic uint64_t *populated;	/* [A1] bit per page; behind pt */
 	char		*chunks[CHUNKS_MAX];
 	uint32_t	 nchunks;
-	char		*mc_next, *mc_end;
+	char		*mc_next;	/* address range for mcaches */
+	uint32_t	 mc_left;
 	char		 daemon_version[32];
 };
 
@@ -151,6 +152,8 @@ struct tls {
 	mh_heap		*heap;		/* of the last use, with its mcache */
 	struct mcache	*mc;
 	bool		 inside;	/* a slow path is running */
+	mh_heap		*after;		/* what heap is once it has ended */
+	int		 cancel;	/* cancel state, likewise */
 	bool		 keyed;
 	struct mcache	*by_heap[HEAPS_MAX];
 };
@@ -232,6 +235,7 @@ int misuse(mh_heap *h, const void *p, int err);
 /* enter.c: every slow path begins with enter() and ends with leave(). */
 struct mcache *enter(mh_heap *h);	/* NULL: failed, errno set */
 bool enter_any(mh_heap *h);		/* without an mcache, e.g. read-only */
+bool begin(void);			/* without a heap: attach and detach */
 void leave(void);
 
 /* attach.c */

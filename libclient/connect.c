@@ -42,6 +42,19 @@ bool fd_is_ours(const struct fd_id *f)
 	       st.st_ino == f->ino;
 }
 
+/*
+ * The new one gets the old one's number, in one step: another thread may be
+ * about to use that, and must not find a file of the application there.
+ */
+static void fd_replace(struct fd_id *f, int fd)
+{
+	if (fd_is_ours(f) && dup3(fd, f->fd, O_CLOEXEC) == f->fd) {
+		close(fd);
+		fd = f->fd;
+	}
+	*f = fd_note(fd);
+}
+
 static void fd_close(struct fd_id *f)
 {
 	if (fd_is_ours(f))
@@ -91,15 +104,13 @@ static int take_fds(struct msghdr *m, int fds[WIRE_FDS])
 
 	for (int i = 0; i < WIRE_FDS; i++)
 		fds[i] = -1;
-	if (m->msg_flags & MSG_CTRUNC)
-		return -EMFILE;
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	if (n > WIRE_FDS)
 		n = WIRE_FDS;
 	if (n)
 		memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-	return 0;
+	return m->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
 }
 
 static int recv_welcome(int fd, struct wire_welcome *w, int fds[WIRE_FDS])
@@ -200,41 +211,51 @@ static char *map_arena(int fd, uint64_t bytes, uint64_t base, bool readonly)
 	if (p > room)
 		munmap(room, (size_t)(p - room));
 	munmap(p + bytes, (size_t)(room + HUGE - p));
-	return map(fd, bytes, prot, p, MAP_FIXED | MAP_NORESERVE);
+	if (map(fd, bytes, prot, p, MAP_FIXED | MAP_NORESERVE))
+		return p;
+	munmap(p, bytes);
+	return NULL;
+}
+
+static void unmap(void *p, uint64_t bytes)
+{
+	if (p)
+		munmap(p, bytes);
 }
 
 void unmap_heap(mh_heap *h)
 {
-	if (h->arena)
-		munmap(h->arena, h->sg.geo.reserve_bytes);
-	if (h->central_map)
-		munmap(h->central_map, h->sg.geo.central_bytes);
-	if (h->heap_map)
-		munmap(h->heap_map, h->sg.geo.heap_bytes);
+	unmap(h->arena, h->sg.geo.reserve_bytes);
+	unmap(h->central_map, h->sg.geo.central_bytes);
+	unmap(h->heap_map, h->sg.geo.heap_bytes);
 	h->arena = NULL;
 	h->central_map = h->heap_map = NULL;
 	h->npages = 0;
 }
 
+/* All or nothing: unmap_heap() goes by the geometry, known at the end only. */
 static int map_heap(mh_heap *h, const struct wire_welcome *w,
 		    const int fds[WIRE_FDS])
 {
-	char *arena;
-	int r;
+	void *heap = map(fds[WIRE_FD_HEAP], w->heap_bytes, PROT_READ, NULL, 0);
+	void *central = map(fds[WIRE_FD_CENTRAL], w->central_bytes,
+			    PROT_READ | PROT_WRITE, NULL, 0);
+	char *arena = map_arena(fds[WIRE_FD_ARENA], w->arena_bytes, w->base,
+				h->flags & MH_READONLY);
+	int r = !heap || !central || !arena ? -ENOMEM :
+		seg_view(&h->sg, heap, w->heap_bytes, central,
+			 w->central_bytes, arena);
 
-	h->heap_map = map(fds[WIRE_FD_HEAP], w->heap_bytes, PROT_READ, NULL, 0);
-	h->central_map = map(fds[WIRE_FD_CENTRAL], w->central_bytes,
-			     PROT_READ | PROT_WRITE, NULL, 0);
-	arena = map_arena(fds[WIRE_FD_ARENA], w->arena_bytes, w->base,
-			  h->flags & MH_READONLY);
-	if (!h->heap_map || !h->central_map || !arena)
-		return -ENOMEM;
-	r = seg_view(&h->sg, h->heap_map, w->heap_bytes, h->central_map,
-		     w->central_bytes, arena);
-	if (r)
+	if (r) {
+		unmap(heap, w->heap_bytes);
+		unmap(central, w->central_bytes);
+		unmap(arena, w->arena_bytes);
 		return r;
+	}
 	madvise(arena, w->arena_bytes, MADV_DONTDUMP);
-	madvise(h->central_map, w->central_bytes, MADV_DONTDUMP);
+	madvise(central, w->central_bytes, MADV_DONTDUMP);
+	h->heap_map = heap;
+	h->central_map = central;
 	h->arena = arena;
 	h->npages = h->flags & MH_READONLY ? 0 : h->sg.geo.npages;
 	return 0;
@@ -284,13 +305,13 @@ static int settle(mh_heap *h, int fd, const struct wire_welcome *w,
 		r = confirm(fd, WIRE_READY, WIRE_GO, w->nonce);
 	if (r)
 		return r;
-	h->r->me = (struct party){ w->slot, w->gen };
+	if (!h->r->me.slot)	/* resumed: the same, and others read it */
+		h->r->me = (struct party){ w->slot, w->gen };
 	h->r->nonce = w->nonce;
 	h->r->epoch = w->epoch;
 	memcpy(h->daemon_version, w->daemon_version, sizeof(h->daemon_version));
-	close_heap_fds(h);
-	h->sock = fd_note(fd);
-	h->bell = fd_note(fds[WIRE_FD_BELL]);
+	fd_replace(&h->sock, fd);
+	fd_replace(&h->bell, fds[WIRE_FD_BELL]);
 	return 0;
 }
 

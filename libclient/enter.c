@@ -88,7 +88,12 @@ static bool usable(mh_heap *h)
 	return !rejoin(h);	/* says why itself */
 }
 
-bool enter_any(mh_heap *h)
+/*
+ * Until leave() a signal handler finds no heap, so that its calls come here
+ * and not to an array that is being filled or flushed; and the thread is not
+ * cancelled, or it would take the locks with it that it holds.
+ */
+bool begin(void)
 {
 	if (tls.inside) {
 		refuse(EDEADLK, "called from a signal handler that interrupted "
@@ -97,6 +102,17 @@ bool enter_any(mh_heap *h)
 	}
 	tls.inside = true;
 	order_for_recovery();
+	tls.after = tls.heap;
+	tls.heap = NULL;
+	order_for_recovery();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &tls.cancel);
+	return true;
+}
+
+bool enter_any(mh_heap *h)
+{
+	if (!begin())
+		return false;
 	if (usable(h))
 		return true;
 	leave();
@@ -105,8 +121,13 @@ bool enter_any(mh_heap *h)
 
 void leave(void)
 {
+	int cancel = tls.cancel;
+
+	tls.heap = tls.after;
 	order_for_recovery();
 	tls.inside = false;
+	order_for_recovery();
+	pthread_setcancelstate(cancel, NULL);
 }
 
 static struct mcache *find_mcache(mh_heap *h)
@@ -142,10 +163,10 @@ struct mcache *enter(mh_heap *h)
 		leave();
 		return NULL;
 	}
-	tls.heap = h;
+	tls.after = h;
 	tls.mc = mc;
-	/* [A1] acquire: page table words forgotten before this epoch are seen. */
-	st_rel(&mc->seen, ld_acq(&h->r->giveups));
+	/* [A1] sc: page table words forgotten before this epoch are seen. */
+	st_rel(&mc->seen, ld_sc(&h->r->giveups));
 	if (unlikely(mc->trim != ld_rlx(&h->r->trims))) {	/* [A1] */
 		mc->trim = ld_rlx(&h->r->trims);		/* [A1] */
 		flush_all(h, mc);
@@ -163,12 +184,11 @@ void thread_gone(void *unused)
 
 		tls.by_heap[i] = NULL;
 		if (!h || !h->attached || mc->serial != h->serial ||
-		    ld_acq(&h->r->live) != h->serial)		/* [A1] */
+		    !alive(h) || !begin())
 			continue;
-		tls.inside = true;
 		flush_all(h, mc);
 		mcache_drop(h, mc);
-		tls.inside = false;
+		leave();
 	}
 	tls.heap = NULL;
 	tls.mc = &nothing;

@@ -80,7 +80,7 @@ HOT void mh_free(mh_heap *h, void *p)
 		return;
 	}
 	st_rlx(&a->e.own[n], p);			/* [A1] */
-	st_rlx(&a->n, n + 1);				/* [A1] */
+	st_rel(&a->n, n + 1);				/* [A1] others peek */
 }
 
 /*

@@ -117,12 +117,17 @@ bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps)
 	return true;
 }
 
+/*
+ * [A1] sc against enter(): a thread shows its mcache, then reads the epoch; we
+ * count the epoch, then look for mcaches.  So one that is missed here knows of
+ * the epoch, and of the words forgotten before it.
+ */
 static bool all_passed(mh_heap *h, uint64_t epoch)
 {
-	struct mcache *mc = ld_acq(&h->r->mcaches);		/* [A1] */
+	struct mcache *mc = ld_sc(&h->r->mcaches);		/* [A1] */
 
 	for (; mc; mc = mc->next)
-		if (ld_acq(&mc->taken) && ld_acq(&mc->seen) < epoch) /* [A1] */
+		if (ld_sc(&mc->taken) && ld_acq(&mc->seen) < epoch) /* [A1] */
 			return false;
 	return true;
 }
@@ -140,7 +145,7 @@ static void forget(mh_heap *h, struct pclass *c, struct pspan *ps)
 {
 	ps_map(h, ps, false);
 	ps_move(c, ps, PS_PENDING);
-	ps->epoch = add_rlx(&h->r->giveups, 1) + 1;		/* [A1] */
+	ps->epoch = add_sc(&h->r->giveups, 1) + 1;		/* [A1] */
 }
 
 static void recall(mh_heap *h, struct pclass *c, struct pspan *ps)
@@ -149,19 +154,25 @@ static void recall(mh_heap *h, struct pclass *c, struct pspan *ps)
 	ps_move(c, ps, ps->nfree ? PS_PARTIAL : PS_EXHAUSTED);
 }
 
-/* Closes what may be closed; what has been freed meanwhile is taken back. */
+/*
+ * Closes what may be closed; what has been freed meanwhile is taken back.  The
+ * rest goes to the tail, or a few that must wait would hide those behind them.
+ */
 void giveup_pending(mh_heap *h, struct pclass *c)
 {
-	struct pspan *ps = c->pending.head, *next;
+	uint32_t n = c->pending.n < LOOKS ? c->pending.n : LOOKS;
 
-	for (uint32_t i = 0; ps && i < LOOKS; ps = next, i++) {
-		next = ps->next;
-		if (all_passed(h, ps->epoch) && in_no_array(ps))
+	while (n--) {
+		struct pspan *ps = c->pending.head;
+
+		if (all_passed(h, ps->epoch) && in_no_array(ps)) {
 			ps_release(h, c, ps);
-		else if (!c->partial.head &&
-			 count_freed(ps) >= span_threshold(&ps->g)) {
+		} else if (!c->partial.head &&
+			   count_freed(ps) >= span_threshold(&ps->g)) {
 			recall(h, c, ps);
 			ps_harvest(h, c, ps);
+		} else {
+			ps_move(c, ps, PS_PENDING);
 		}
 	}
 }

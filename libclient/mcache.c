@@ -254,8 +254,8 @@ static void note_bad(struct bad *bad, const void *p, int err)
 static void put_entries(mh_heap *h, struct pclass *c, const struct array *a,
 			bool shared, uint32_t n, struct bad *bad)
 {
+	uint32_t cur_w = 0, spc = (uint32_t)(c - h->r->cls);
 	struct pspan *cur = NULL;
-	uint32_t cur_w = 0;
 	uint64_t acc = 0;
 
 	for (uint32_t k = 0; k < n; k++) {
@@ -264,7 +264,8 @@ static void put_entries(mh_heap *h, struct pclass *c, const struct array *a,
 		struct pspan *ps = pt_pspan(pt_load(h, page));
 		uint32_t slot;
 
-		if (!ps || !ps_slot(ps, p, &slot)) {
+		/* Freed twice, its page may be another class's by now. */
+		if (!ps || ps->spc != spc || !ps_slot(ps, p, &slot)) {
 			note_bad(bad, p, EINVAL);
 			continue;
 		}

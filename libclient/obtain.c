@@ -51,6 +51,17 @@ bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 	return got;
 }
 
+/*
+ * Is it what was asked for?  A grant that a restarted daemon took back may have
+ * become one for another thread of this process, under the same id.
+ */
+static bool as_asked(const struct geom *g, uint32_t spc, npages len,
+		     npages align)
+{
+	return g->spc == spc && (!len.n || g->len.n == len.n) &&
+	       (!align.n || !(g->start.n & (align.n - 1)));
+}
+
 /* The daemon GRANTs a span; taking it may find it taken back, then again. */
 int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
 		bool nowait, struct geom *ret_g)
@@ -62,9 +73,12 @@ int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
 
 		if (r)
 			return r;
-		if (central_take_grant(&h->sg, h->r->me,
-				       (span_id){ c.result }, ret_g))
+		if (!central_take_grant(&h->sg, h->r->me,
+					(span_id){ c.result }, ret_g))
+			continue;
+		if (as_asked(ret_g, spc, len, align))
 			break;
+		pass_span(h, ret_g);
 	}
 	populate(h, ret_g);
 	return 0;

@@ -140,7 +140,7 @@ static struct mcache *mcache_reuse(mh_heap *h)
 	     mc = mc->next) {
 		uint32_t none = 0;
 
-		if (cas_ar(&mc->taken, &none, 1))		/* [A1] */
+		if (cas_sc(&mc->taken, &none, 1))		/* [A1] */
 			return mc;
 	}
 	return NULL;
@@ -151,21 +151,25 @@ static struct mcache *mcache_new(mh_heap *h)
 {
 	struct mcache *mc;
 
-	if (h->mc_next == h->mc_end) {
-		h->mc_next = map_wiped(MC_POOL);
-		if (!h->mc_next) {
-			h->mc_end = NULL;
+	if (!h->mc_left) {
+		char *pool = map_wiped(MC_POOL);
+
+		if (!pool)
 			return NULL;
-		}
-		h->mc_end = h->mc_next + MC_POOL;
+		h->mc_next = pool;
+		order_for_recovery();
+		h->mc_left = MC_POOL / MC_STRIDE;
 	}
+	/* A fork in between leaves the child one less, never one too many. */
+	h->mc_left--;
+	order_for_recovery();
 	mc = (struct mcache *)(void *)h->mc_next;
 	h->mc_next += MC_STRIDE;
 	mcache_lay(mc);
 	mc->serial = h->serial;
 	st_rlx(&mc->taken, 1);					/* [A1] */
 	mc->next = ld_acq(&h->r->mcaches);			/* [A1] */
-	st_rel(&h->r->mcaches, mc);				/* [A1] */
+	xchg_sc(&h->r->mcaches, mc);				/* [A1] */
 	return mc;
 }
 

@@ -38,6 +38,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 #define andnot_ar(p, v)	atomic_fetch_and_explicit((p), ~(v), memory_order_acq_rel)
 
 #define add_rlx(p, v)	atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define add_sc(p, v)	atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define sub_rlx(p, v)	atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 
 /* On failure *old is what was found. */

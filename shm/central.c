@@ -297,17 +297,33 @@ bool central_unlist(const struct seg *sg, struct party me, span_id id)
 
 	if (!link)
 		return true;
-	if (k < central_stripes(sg)) {
-		if (!stripe_try(&sg->stripes[k], me))
-			return false;
-		drop_free(sg, k);
-	}
-	/* [K1] In no list, whatever somebody wrote into its link. */
-	if (ld_sc(&sg->spans[id.n].link))
+	if (k >= central_stripes(sg))	/* [K1] somebody scribbled */
+		return cas_sc(&sg->spans[id.n].link, &link, 0);
+	if (!stripe_try(&sg->stripes[k], me))
+		return false;
+	drop_free(sg, k);
+	link = ld_sc(&sg->spans[id.n].link);			/* [K1] */
+	if (link_in(link, k)) {		/* in no list all the same */
 		xchg_sc(&sg->spans[id.n].link, 0);		/* [K1] */
-	if (k < central_stripes(sg))
+		link = 0;
+	}
+	stripe_unlock(&sg->stripes[k]);
+	return !link;	/* else a late pusher has put it into another list */
+}
+
+void central_refile(const struct seg *sg, struct party me, const struct geom *g)
+{
+	uint64_t link = ld_sc(&sg->spans[g->id.n].link);	/* [K1] */
+	uint32_t k = (uint32_t)(link >> 32) - 1;
+
+	if (link && k >= central_stripes(sg)) {	/* [K1] somebody scribbled */
+		cas_sc(&sg->spans[g->id.n].link, &link, 0);
+	} else if (link && k / sg->geo.nstripes != g->spc &&
+		   stripe_try(&sg->stripes[k], me)) {
+		relink(sg, k);
 		stripe_unlock(&sg->stripes[k]);
-	return true;
+	}
+	central_push(sg, me, g->spc, g->id);
 }
 
 void central_rebuild(const struct seg *sg, uint32_t k, struct party dead,

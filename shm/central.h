@@ -57,6 +57,14 @@ void central_rebuild(const struct seg *sg, uint32_t stripe, struct party dead,
  */
 bool central_unlist(const struct seg *sg, struct party me, span_id id);
 
+/*
+ * The daemon's sweep: a LISTED span gets into a list of its class, if it is in
+ * none, or in one of a class that its id had before: there a pusher put it who
+ * came late, and nobody of its class would look.
+ */
+void central_refile(const struct seg *sg, struct party me,
+		    const struct geom *g);
+
 /* Who holds the stripe's lock; slot 0: nobody. */
 struct party central_holder(const struct seg *sg, uint32_t stripe);
 

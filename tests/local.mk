@@ -62,6 +62,7 @@ SCRIPT_TESTS = \
 	%D%/lint/abi-symbols.sh \
 	%D%/lint/atomics-labelled.sh \
 	%D%/lint/function-length.sh \
+	%D%/lint/header-cxx.sh \
 	%D%/lint/include-direction.sh \
 	%D%/lint/man-pages.sh \
 	%D%/lint/no-forbidden-words.sh \
@@ -78,6 +79,7 @@ SCRIPT_TESTS = \
 	%D%/system/flood.sh \
 	%D%/system/memfd.sh \
 	%D%/system/memory.sh \
+	%D%/system/readme.sh \
 	%D%/system/refusals.sh \
 	%D%/system/restart.sh \
 	%D%/system/strangers.sh \
@@ -156,7 +158,8 @@ AM_TESTS_ENVIRONMENT = \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	MHEAP_DAEMON='$(abs_top_builddir)/mheapd'; export MHEAP_DAEMON; \
 	UBSAN_OPTIONS=print_stacktrace=1; export UBSAN_OPTIONS; \
-	NM='$(NM)'; export NM;
+	NM='$(NM)'; export NM; CC='$(CC)'; export CC; \
+	SANITIZER_CFLAGS='$(SANITIZER_CFLAGS)'; export SANITIZER_CFLAGS;
 
 .PHONY: check-tsan
 check-tsan:

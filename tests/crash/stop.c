@@ -7,7 +7,8 @@
  *
  * The victim is a stepped child, the others are threads of this process, each
  * a client of its own.  Objects carry a pattern: memory that is handed out twice
- * breaks one.  MH_SOAK=1: 10,000 operations of each at each boundary, else 30.
+ * breaks one.  MH_SOAK=1: each does 10,000 operations at each boundary of one
+ * victim; else 30, and there are four victims.
  */
 #include "tests/clientrig.h"
 #include "tests/crash/step.h"
@@ -21,7 +22,6 @@
 #include <unistd.h>
 
 #define OTHERS		8
-#define VICTIMS		4		/* one after the other */
 #define BOXES		24
 #define SPANS		(BOXES + 3 * OTHERS)	/* enough for all at once */
 #define DEADLINE_S	60
@@ -290,7 +290,7 @@ static void nothing_left(struct crowd *c)
 	exit(1);
 }
 
-static void run(unsigned n, uint32_t stripes, size_t size, unsigned ops)
+static void run(unsigned n, uint32_t stripes, size_t size, bool soak)
 {
 	struct rig_opts o = { .reserve = 64u << 20, .clients = 12,
 			      .stripes = stripes, .names = 16 };
@@ -299,14 +299,14 @@ static void run(unsigned n, uint32_t stripes, size_t size, unsigned ops)
 
 	MUST(c);
 	c->cr = clientrig_new(&o);
-	c->ops = ops;
+	c->ops = soak ? 10000 : 30;
 	c->size = size;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->begin, NULL);
 	pthread_cond_init(&c->end, NULL);
 	list_spans(c, span_class(LIFE_SHARED, sc_of(size)));
 	crowd_begin(c);
-	for (unsigned i = 0; i < VICTIMS; i++)
+	for (unsigned i = 0; i < (soak ? 1 : 4); i++)
 		step_victim(c, &s);
 	MUST(s.held);
 	crowd_end(c, &s);
@@ -327,16 +327,16 @@ static void run(unsigned n, uint32_t stripes, size_t size, unsigned ops)
 
 int main(void)
 {
-	const char *soak = getenv("MH_SOAK");
-	unsigned ops = soak && *soak == '1' ? 10000 : 30;
+	const char *env = getenv("MH_SOAK");
+	bool soak = env && *env == '1';
 
 	if (!step_works()) {
 		puts("1..0 # SKIP no single steps on this machine");
 		return 0;
 	}
 	puts("1..3");
-	run(1, 2, 65536, ops);
-	run(2, 1, 65536, ops);
-	run(3, 1, 40960, ops);
+	run(1, 2, 65536, soak);
+	run(2, 1, 65536, soak);
+	run(3, 1, 40960, soak);
 	return 0;
 }

@@ -24,8 +24,8 @@ $cc -Wall -Wextra -Werror ${SANITIZER_CFLAGS-} -I"$srcdir/include" \
 	-L"$builddir/.libs" -Wl,-rpath,"$builddir/.libs" -lmheap ||
 	fail "the program in README.md does not compile"
 
-MHEAP_DAEMON=$mheapd MHEAP_NAME=$name
-export MHEAP_DAEMON MHEAP_NAME
+MHEAP_DAEMON=$mheapd MHEAP_NAME=$name MHEAP_SOCKET=$sock
+export MHEAP_DAEMON MHEAP_NAME MHEAP_SOCKET
 "$dir/note" >"$dir/out" 2>>"$log" ||
 	fail "exit $?: $(cat "$dir/out")"
 grep -qE '^from [0-9]+, killed since$' "$dir/out" ||
