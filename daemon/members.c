@@ -68,19 +68,25 @@ void member_gone(struct server *sv, uint32_t slot)
 	server_someone_left(sv);
 }
 
-static void on_death(void *arg, unsigned int revents)
+static void member_end(struct member *m)
 {
-	struct member *m = arg;
 	struct session *s = m->session;
 
-	(void)revents;
-	if (!pidfd_dead(m->pidfd))
-		return;		/* called without a cause */
 	if (s) {		/* closing must not find the slot any more */
 		m->session = NULL;
 		session_close(s);
 	}
 	member_gone(m->sv, m->slot);
+}
+
+static void on_death(void *arg, unsigned int revents)
+{
+	struct member *m = arg;
+
+	(void)revents;
+	if (!pidfd_dead(m->pidfd))
+		return;		/* called without a cause */
+	member_end(m);
 }
 
 /* 1: it maps the arena, or that can't be ruled out; 0: proven not to. */
@@ -198,6 +204,23 @@ static int slot_take(struct server *sv, const struct peer *p,
 	return 0;
 }
 
+/*
+ * A process that attaches does not map the arena yet: if it was a client once,
+ * that was before an exec or a detach that we missed.  This is the moment to
+ * prove it; afterwards the mapping may be of either.
+ */
+static void end_former(struct server *sv, const struct peer *p)
+{
+	for (uint32_t i = 1; i <= sv->store.sg.geo.nclients; i++) {
+		uint32_t state = client_state(&sv->heap, i);
+
+		if ((state == CLIENT_ACTIVE || state == CLIENT_AWAY) &&
+		    sv->heap.sg.clients[i].pid == (uint32_t)p->pid &&
+		    !may_use(&sv->members[i]))
+			member_end(&sv->members[i]);
+	}
+}
+
 int member_join(struct server *sv, struct peer *p, uint32_t flags,
 		struct session *s, struct party *ret_p, struct refusal *why)
 {
@@ -208,6 +231,7 @@ int member_join(struct server *sv, struct peer *p, uint32_t flags,
 	while (!nonce)
 		if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
 			return refuse(why, EXIT_FAULT, -EIO, "no random bytes");
+	end_former(sv, p);
 	r = slot_take(sv, p, ret_p, why);
 	if (r)
 		return r;

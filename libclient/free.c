@@ -104,7 +104,8 @@ int free_foreign(mh_heap *h, void *p)
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
-	if (span_freed(&h->sg, &g, h->r->me))
+	/* Read anew: what was listed may be another span under the same id. */
+	if (span_freed(&h->sg, &g, h->r->me) && geom_read(&h->sg, g.id, &g))
 		offer_span(h, &g);
 	return 0;
 }

@@ -24,6 +24,16 @@
 
 #define JOBS_MAX	512
 
+/* Twice to four times the instructions, and judges that are slow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOW_BUILD	true
+#elif defined(__has_feature)
+#define SLOW_BUILD	(__has_feature(address_sanitizer) || \
+			 __has_feature(thread_sanitizer))
+#else
+#define SLOW_BUILD	false
+#endif
+
 static const struct scene_list *const lists[] = {
 	&alloc_scenes, &free_scenes, &client_scenes, &recovery_scenes,
 	&daemon_scenes,
@@ -211,6 +221,8 @@ static bool chosen(const struct choice *ch, const struct job *j,
 	scene_line(j->sc, j->life, j->size, line, sizeof(line));
 	if (ch->pattern)
 		return strstr(line, ch->pattern) != NULL;
+	if (SLOW_BUILD && (j->size != 1024 || j->sc->same))
+		return ch->all;
 	return ch->all ||
 	       !(j->sc->soak || (j->size == 16 && j->life == LIFE_SHARED) ||
 		 (j->sc->daemon && last && last->sc == j->sc));
