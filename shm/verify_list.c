@@ -108,7 +108,8 @@ static int check_link(struct verify *v, const struct lists *l, span_id id)
 int v_stripes(struct verify *v)
 {
 	uint32_t n = central_stripes(v->sg), top = seg_span_top(v->sg);
-	struct lists l = { .in = calloc(top, sizeof(*l.in)),
+	/* All ids that may ever be: more of them may come up under the walk. */
+	struct lists l = { .in = calloc(v->sg->geo.nspans, sizeof(*l.in)),
 			   .seen = calloc(n, sizeof(*l.seen)) };
 	int r = l.in && l.seen ? 0 : -ENOMEM;
 

@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/multi/test_public \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
+	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop \
@@ -38,6 +39,7 @@ UNIT_TESTS = \
 TSAN_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
+	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_loop_accept \
