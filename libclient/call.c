@@ -124,12 +124,12 @@ static void ring_again(mh_heap *h)
 }
 
 /* 0: done, be it at the last moment; -ETIMEDOUT, -ESHUTDOWN: cancelled. */
-static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word)
+static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 {
 	uint64_t end = now_ms() + DAEMON_WAIT_MS;
 	unsigned turn = TURN_MS;
 	uint32_t seen;
-	int away = look_after_daemon(h), r;
+	int r;
 
 	while (ld_acq(&cell->word) == word) {			/* [Q1] */
 		futex_wait(&cell->word, word, away ? AWAY_MS : turn);
@@ -185,7 +185,7 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 	uint64_t began = now_ms();
 	struct sh_cell *cell;
 	uint32_t i, word;
-	int r;
+	int away, r;
 
 	if (nowait) {
 		refuse(EAGAIN, "heap %s: mheapd would have to be asked", h->name);
@@ -193,8 +193,10 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 	}
 	i = cell_take(h);
 	cell = &my_slot(h)->cells[i];
+	/* First, so that it is the living daemon's bell that rings. */
+	away = look_after_daemon(h);
 	word = post(h, cell, c);
-	r = wait_done(h, cell, word);
+	r = wait_done(h, cell, word, away);
 	if (!r) {
 		r = cell->err;
 		c->result = cell->result;

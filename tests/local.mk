@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
+	%D%/unit/test_interrupted \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
@@ -42,6 +43,7 @@ TSAN_TESTS = \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
+	%D%/unit/test_interrupted \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_names \
@@ -166,6 +168,7 @@ TEST_FILES = \
 	%D%/crash/mutants.list \
 	%D%/system/system.sh \
 	%D%/system/wire_help.h \
+	%D%/unit/exact_test.h \
 	%D%/unit/loop_test.h \
 	%D%/unit/pagebits_test.h \
 	%D%/unit/pages_test.h \

@@ -34,10 +34,10 @@
 struct soak {
 	struct soak_opts o;
 	const char *backing, *daemon;
-	unsigned    workers, kills, daemon_kills, limit_mb;
+	unsigned    workers, idle, kills, daemon_kills, limit_mb;
 	mh_heap	   *h;
 	struct box *box;
-	pid_t	    pid[WORKERS_MAX];
+	pid_t	    pid[WORKERS_MAX], idler[WORKERS_MAX];
 	unsigned    born, killed, daemons_killed;
 	uint64_t    x, worst_reclaim_ns, worst_restart_ns;
 	uint64_t    restart_ns[1024];
@@ -53,6 +53,7 @@ static const struct argp_option options[] = {
 	{ "kills", 'k', "N", 0, "clients to kill (200)", 0 },
 	{ "daemon-kills", 'd', "N", 0, "times to kill the daemon (0)", 0 },
 	{ "workers", 'w', "N", 0, "processes under load (4)", 0 },
+	{ "idle", 'i', "N", 0, "clients beside them that do nothing (0)", 0 },
 	{ "backing", 'b', "shm|memfd", 0, "", 0 },
 	{ "max-size", 'm', "BYTES", 0, "biggest object (4 MiB)", 0 },
 	{ "limit", 'l', "MIB", 0, "the daemon's --limit", 0 },
@@ -68,6 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k': s.kills = (unsigned)atoi(arg); break;
 	case 'd': s.daemon_kills = (unsigned)atoi(arg); break;
 	case 'w': s.workers = (unsigned)atoi(arg); break;
+	case 'i': s.idle = (unsigned)atoi(arg); break;
 	case 'b': s.backing = arg; break;
 	case 'm': s.o.max_size = strtoull(arg, NULL, 0); break;
 	case 'l': s.limit_mb = (unsigned)atoi(arg); break;
@@ -145,6 +147,34 @@ static struct party slot_of(pid_t pid)
 	return NOBODY;
 }
 
+/* Attached, with a little memory of its own, and asleep. */
+static void spawn_idle(unsigned i)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (!mh_alloc(s.h, 64))
+			_exit(1);
+		atomic_fetch_add(&s.box->idle, 1);
+		for (;;)
+			pause();
+	}
+	s.idler[i] = pid;
+}
+
+static void start_idle(void)
+{
+	for (unsigned i = 0; i < s.idle; i++)
+		spawn_idle(i);
+	for (int i = 0; atomic_load(&s.box->idle) < s.idle; i++) {
+		if (i > 20000)
+			give_up("the idle clients did not come up");
+		usleep(1000);
+	}
+}
+
 static void wait_gone(struct party p)
 {
 	uint64_t end = soak_now_ns() + DEADLINE_NS;
@@ -157,6 +187,18 @@ static void wait_gone(struct party p)
 		if (soak_now_ns() > end)
 			give_up("a dead client was not reclaimed in 20 s");
 		usleep(100);
+	}
+}
+
+static void stop_idle(void)
+{
+	for (unsigned i = 0; i < s.idle; i++) {
+		struct party p = slot_of(s.idler[i]);
+
+		kill(s.idler[i], SIGKILL);
+		waitpid(s.idler[i], NULL, 0);
+		if (p.slot)
+			wait_gone(p);
 	}
 }
 
@@ -353,8 +395,8 @@ int main(int argc, char **argv)
 	snprintf(name, sizeof(name), "soak-%d", (int)getpid());
 	s.o.name = name;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (s.workers < 1 || s.workers > WORKERS_MAX)
-		give_up("1 to 64 workers");
+	if (s.workers < 1 || s.workers > WORKERS_MAX || s.idle > WORKERS_MAX)
+		give_up("1 to 64 workers, 0 to 64 idle clients");
 	s.x = s.o.seed;
 	s.daemon = getenv("MHEAP_DAEMON");
 	if (!s.daemon)
@@ -365,6 +407,7 @@ int main(int argc, char **argv)
 	s.h = mh_attach(s.o.name, 0);
 	if (!s.h)
 		give_up(mh_errmsg());
+	start_idle();
 	for (unsigned i = 0; i < s.workers; i++)
 		spawn(i);
 	while (s.killed < s.kills || s.daemons_killed < s.daemon_kills) {
@@ -374,6 +417,7 @@ int main(int argc, char **argv)
 			kill_daemon();
 	}
 	stop_workers();
+	stop_idle();
 	report(check_end());
 	daemon_pid = (pid_t)ld_rlx(&s.h->sg.hdr->daemon_pid);
 	mh_detach(s.h);

@@ -21,7 +21,7 @@
 struct box {
 	_Atomic uint64_t slot[BOX_SLOTS];
 	_Atomic uint64_t ops, wrong, enomem, longest_ns;
-	_Atomic uint32_t stop;
+	_Atomic uint32_t stop, idle;
 	char		 text[256];	/* the first thing that went wrong */
 };
 

@@ -450,7 +450,36 @@ static void few_descriptors(void **state)
 	assert_int_equal(mh_detach(h), 0);
 }
 
-int main(void)
+/* What the program was before has to go, though it is a client again. */
+static int after_exec(const char *heap)
+{
+	mh_heap *h = mh_attach(heap, 0);
+	int i = 0;
+
+	CHECK(h);
+	for (; stats(h).owned_bytes || stats(h).clients != 2; nap(10))
+		CHECK(i++ < 1000);
+	return 0;
+}
+
+static int exec_body(void *arg)
+{
+	CHECK(mh_alloc(arg, 5 << 20));
+	execl("/proc/self/exe", "again", name, (char *)NULL);
+	return 1;
+}
+
+static void exec_and_again(void **state)
+{
+	mh_heap *h = attach(MH_START);
+
+	(void)state;
+	assert_non_null(h);
+	assert_int_equal(in_child(exec_body, h), 0);
+	assert_int_equal(mh_detach(h), 0);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attach_twice),
@@ -464,7 +493,10 @@ int main(void)
 		cmocka_unit_test(closed_descriptors),
 		cmocka_unit_test(misuse_aborts),
 		cmocka_unit_test(few_descriptors),
+		cmocka_unit_test(exec_and_again),
 	};
 
+	if (argc > 1)
+		return after_exec(argv[1]);
 	return cmocka_run_group_tests(tests, setup, NULL);
 }
