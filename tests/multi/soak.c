@@ -102,14 +102,14 @@ static void start_heap_daemon(void)
 {
 	char limit[32];
 	const char *argv[] = { s.daemon, "--name", s.o.name, "--backing",
-			       s.backing, NULL, NULL, NULL };
+			       s.backing, "--autoremove", NULL, NULL, NULL };
 	int status;
 	pid_t pid = fork();
 
 	snprintf(limit, sizeof(limit), "%uM", s.limit_mb);
 	if (s.limit_mb) {
-		argv[5] = "--limit";
-		argv[6] = limit;
+		argv[6] = "--limit";
+		argv[7] = limit;
 	}
 	if (!pid) {
 		execv(s.daemon, (char **)(uintptr_t)argv);
@@ -390,7 +390,6 @@ int main(int argc, char **argv)
 		"Kills clients and the daemon of a heap under load.",
 		NULL, NULL, NULL };
 	char name[32];
-	pid_t daemon_pid;
 
 	snprintf(name, sizeof(name), "soak-%d", (int)getpid());
 	s.o.name = name;
@@ -419,8 +418,5 @@ int main(int argc, char **argv)
 	stop_workers();
 	stop_idle();
 	report(check_end());
-	daemon_pid = (pid_t)ld_rlx(&s.h->sg.hdr->daemon_pid);
-	mh_detach(s.h);
-	kill(daemon_pid, SIGTERM);
-	return 0;
+	return mh_detach(s.h);	/* the last one: the heap is removed */
 }
