@@ -39,6 +39,8 @@ static void slot_reset(struct heap *h, uint32_t slot)
 {
 	struct sh_slot *s = &h->sg.slots[slot];
 
+	/* [Q2] Set, it would keep the next client of the slot from ringing. */
+	andnot_ar(&h->sg.ctl->bell[slot / 64], 1ull << slot % 64);
 	for (uint32_t i = 0; i < SH_CELLS; i++)
 		st_rel(&s->cells[i].word, CELL_IDLE);		/* [Q1] */
 	st_rlx(&s->refills, 0);					/* [C1] */

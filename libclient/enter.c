@@ -61,6 +61,8 @@ static int rejoin(mh_heap *h)
 			       "running?", h->name, DAEMON_WAIT_MS / 1000);
 			break;
 		}
+		if (h->flags & MH_START)
+			start_daemon(h);
 		nanosleep(&t, NULL);
 	}
 	pthread_mutex_unlock(&h->r->join);
