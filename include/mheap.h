@@ -89,6 +89,10 @@ MH_API void *mh_zalloc(mh_heap *h, size_t size);	/* zeroed */
 
 MH_API void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags);
 
+/* mh_alloc_flags(h, size, MH_SHARED), with a fast path of its own. */
+MH_API void *mh_alloc_shared(mh_heap *h, size_t size);
+#define MH_HAVE_ALLOC_SHARED 1
+
 /* align: a power of two from 1 to 2 MiB, with any size; else EINVAL. */
 MH_API void *mh_aligned_alloc(mh_heap *h, size_t align, size_t size);
 

@@ -14,61 +14,85 @@ static COLD void *owned_slow(mh_heap *h, size_t size)
 {
 	unsigned sc = sc_of(size);
 
-	if (sc_is_small(sc))
+	if (sc)
 		return alloc_slow(h, span_class(LIFE_OWNED, sc), false);
-	return alloc_run(h, span_class(LIFE_OWNED, sc), size, 1, false);
+	return alloc_run(h, span_class(LIFE_OWNED, 0), size, 1, false);
 }
 
-static inline void *pop_owned(struct array *a)
+static COLD void *shared_slow(mh_heap *h, size_t size)
 {
-	uint32_t n = ld_rlx(&a->n);			/* [A1] */
-
-	if (unlikely(!n))
-		return NULL;
-	st_rlx(&a->n, n - 1);				/* [A1] */
-	return ld_rlx(&a->e.own[n - 1]);		/* [A1] */
+	return mh_alloc_flags(h, size, MH_SHARED);
 }
 
-/* Unparked before it leaves the array: give-up looks at parked bytes. */
-static inline void *pop_shared(struct array *a)
+/* Above SC_BYTE_MAX; the thread's heap is h. */
+static HOT void *owned_medium(mh_heap *h, size_t size)
 {
-	uint32_t n = ld_rlx(&a->n);			/* [A1] */
-	struct slot_ref *s;
+	void *p;
 
-	if (unlikely(!n))
-		return NULL;
-	s = &a->e.sh[n - 1];
-	st_rlx(s->parked, 0);				/* [P1] */
-	order_for_recovery();
-	st_rel(&a->n, n - 1);				/* [A1] */
-	return ld_rlx(&s->p);				/* [A1] */
+	if (unlikely(size > SC_RUN_MAX ||
+		     !pop_owned(&tls.mc->a, size <= SC_SMALL_MAX ?
+				sc_of_medium(size) : sc_of_run(size), &p)))
+		return owned_slow(h, size);
+	return p;
 }
 
 HOT void *mh_alloc(mh_heap *h, size_t size)
 {
-	struct array *a;
-	uint32_t n;
+	void *p;
 
-	if (unlikely(tls.heap != h || size > SC_BYTE_MAX))
+	if (unlikely(tls.heap != h))
 		return owned_slow(h, size);
-	a = &tls.mc->a[sc_by_byte[size]];
-	n = ld_rlx(&a->n);				/* [A1] */
-	if (unlikely(!n))
+	if (unlikely(size > SC_BYTE_MAX))
+		return owned_medium(h, size);
+	if (unlikely(!pop_owned(&tls.mc->a, sc_by_byte[size], &p)))
 		return owned_slow(h, size);
-	st_rlx(&a->n, n - 1);				/* [A1] */
-	return ld_rlx(&a->e.own[n - 1]);		/* [A1] */
+	return p;
+}
+
+static HOT void *shared_medium(mh_heap *h, size_t size)
+{
+	void *p;
+
+	if (unlikely(size > SC_SMALL_MAX ||
+		     !pop_shared(&tls.mc->a, OWNED_ARRAYS + sc_of_medium(size),
+				 &p)))
+		return shared_slow(h, size);
+	return p;
+}
+
+/* Below 8 bytes the arrays are empty for good: no such shared class. */
+HOT void *mh_alloc_shared(mh_heap *h, size_t size)
+{
+	void *p;
+
+	if (unlikely(tls.heap != h))
+		return shared_slow(h, size);
+	if (unlikely(size > SC_BYTE_MAX))
+		return shared_medium(h, size);
+	if (unlikely(!pop_shared(&tls.mc->a, OWNED_ARRAYS + sc_by_byte[size],
+				 &p)))
+		return shared_slow(h, size);
+	return p;
+}
+
+static inline void *pop(struct mcache *mc, uint32_t i)
+{
+	void *p = NULL;
+	bool got = array_shared(i) ? pop_shared(&mc->a, i, &p) :
+		   pop_owned(&mc->a, i, &p);
+
+	return got ? p : NULL;
 }
 
 /* CHECKED heaps use no arrays: one slot from the bitmaps. */
 static void *alloc_checked(mh_heap *h, struct mcache *mc, uint32_t i,
 			   bool nowait)
 {
-	struct array *a = &mc->a[i];
 	void *p;
 
 	if (!refill(h, mc, i, nowait))
 		return NULL;
-	p = array_shared(i) ? pop_shared(a) : pop_owned(a);
+	p = pop(mc, i);
 	flush(h, mc, i, 0);
 	return p;
 }
@@ -83,9 +107,8 @@ void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait)
 		return NULL;
 	if (h->flags & MH_CHECKED)
 		p = alloc_checked(h, mc, i, nowait);
-	else if (ld_rlx(&mc->a[i].n) || refill(h, mc, i, nowait)) /* [A1] */
-		p = array_shared(i) ? pop_shared(&mc->a[i]) :
-		    pop_owned(&mc->a[i]);
+	else if (array_n(&mc->a, i) || refill(h, mc, i, nowait))
+		p = pop(mc, i);
 	leave();
 	return p;
 }
@@ -97,8 +120,7 @@ static void *alloc_spc(mh_heap *h, uint32_t spc, bool nowait)
 	void *p = NULL;
 
 	if (likely(tls.heap == h))
-		p = array_shared(i) ? pop_shared(&tls.mc->a[i]) :
-		    pop_owned(&tls.mc->a[i]);
+		p = pop(tls.mc, i);
 	return likely(p != NULL) ? p : alloc_slow(h, spc, nowait);
 }
 
@@ -112,7 +134,7 @@ static void *alloc_any(mh_heap *h, size_t size, size_t align, unsigned flags)
 	if (life == LIFE_SHARED && size < 8)
 		size = 8;
 	sc = align > 1 ? sc_of_aligned(size, align) : sc_of(size);
-	if (sc_is_small(sc))
+	if (array_index(span_class(life, sc)))
 		return alloc_spc(h, span_class(life, sc), flags & MH_NOWAIT);
 	return alloc_run(h, span_class(life, sc), size, align,
 			 flags & MH_NOWAIT);

@@ -32,7 +32,7 @@ static void in_child(void)
 			continue;
 		h->arena = NULL;
 		h->heap_map = h->central_map = NULL;
-		h->npages = 0;
+		h->bytes = 0;
 	}
 }
 
@@ -143,7 +143,7 @@ mh_heap *attach_view(const char *name, unsigned flags, const struct seg *sg,
 		rights_clear(h);
 		h->sg = *sg;
 		h->arena = sg->arena;
-		h->npages = flags & MH_READONLY ? 0 : sg->geo.npages;
+		h->bytes = flags & MH_READONLY ? 0 : sg->geo.reserve_bytes;
 	}
 	if (!h || rights_first(h) || rights_make(h)) {
 		pthread_mutex_unlock(&table);
@@ -196,7 +196,7 @@ static int last_detach(mh_heap *h)
 	st_rel(&h->r->live, 0);					/* [A1] */
 	if (h->heap_map)
 		unmap_heap(h);
-	h->npages = 0;
+	h->bytes = 0;
 	if (joined)
 		r = part_heap(h);
 	else

@@ -11,9 +11,10 @@
  * child it reads as zero, which is "nothing is mine": arrays are empty and full
  * at once, no page is ours, and the first slow path joins anew.
  *
- * Page table word:  pspan address << 16 | byte offset of the array header in an
- * mcache.  0: not mine.  Offset 0 is a header that is empty and full for ever,
- * so such a page's frees go the slow way, which looks again under the lock.
+ * Page table word:  pspan address << 16 | index of the class's array * 8, its
+ * offset in the fields of struct arrays.  0: not mine.  Index 0 is empty and
+ * full for ever, so such a page's frees go the slow way, which looks again under
+ * the lock.
  *
  * Locks, outermost first (all private to the process, all in wiped memory):
  *	rights.join	joining and reconnecting; file descriptors
@@ -30,13 +31,13 @@
 #include <sys/types.h>
 
 #include "include/mheap.h"
+#include "libclient/array.h"
 #include "shm/central.h"
 
 #define HEAPS_MAX	32		/* attached at once by a process */
 #define CHUNK_BYTES	(4u << 20)
 #define CHUNKS_MAX	4096
 #define MC_STRIDE	(256u << 10)	/* address range of an mcache */
-#define ARRAYS		(1 + 2 * SC_LAST_SMALL)	/* 0 is the dummy */
 #define DAEMON_WAIT_MS	30000
 
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -44,27 +45,13 @@
 #define HOT		__attribute__((aligned(64)))
 #define COLD		__attribute__((noinline, cold))
 
-struct slot_ref {		/* entry of a shared array */
-	void *_Atomic	 p;	/* [A1] */
-	_Atomic uint8_t	*parked;
-};
-
-struct array {
-	_Atomic uint32_t n;	/* [A1] free slots; others only peek */
-	uint32_t	 cap;
-	union {
-		void *_Atomic	 *own;	/* [A1] */
-		struct slot_ref	 *sh;
-	} e;
-};
-
 struct mcache {
-	struct array	 a[ARRAYS];
+	struct arrays	 a;
 	_Atomic uint64_t seen;		/* [A1] epoch at its last slow path */
 	_Atomic uint32_t taken;		/* [A1] a thread uses it */
 	uint32_t	 serial;	/* of the attach it belongs to */
 	struct mcache	*next;		/* all mcaches of the heap; append only */
-	uint32_t	 noted[ARRAYS];	/* n as of the last slow path */
+	uint32_t	 noted[ARRAYS];	/* slots as of the last slow path */
 	uint32_t	 filled[ARRAYS];	/* by the last refill */
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
@@ -75,15 +62,16 @@ enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };
 
 /* A span that this process owns.  Type-stable: reused for its class only. */
 struct pspan {
+	char		*base;
+	_Atomic uint8_t	*parked;
+	uint32_t	 magic, elem, nslots;	/* as in sc_table */
+	uint32_t	 spc;
+	_Atomic uint64_t *live;
+	uint64_t	*bits;		/* free in this process's hands */
 	struct pspan	*next, *prev;
 	struct geom	 g;
-	char		*base;
-	_Atomic uint64_t *live;
-	_Atomic uint8_t	*parked;
-	uint64_t	*bits;		/* free in this process's hands */
 	uint64_t	*known;		/* owned spans: shared by us, not harvested */
 	uint32_t	 nfree, nknown;
-	uint32_t	 spc;
 	enum ps_where	 where;
 	bool		 mixed;		/* holds shared objects beside owned ones */
 	uint64_t	 epoch;		/* since when it is PENDING */
@@ -98,6 +86,8 @@ struct pclass {
 	pthread_mutex_t	 lock;
 	struct plist	 partial, exhausted, pending, unused;
 	uint32_t	 nempty;	/* in partial, wholly free */
+	uint32_t	 keep;		/* how many of them stay; 0: one */
+	uint32_t	 let_go;	/* released since the last look */
 	uint32_t	 cursor;	/* of central_scan */
 };
 
@@ -127,8 +117,10 @@ struct fd_id {
 
 struct mh_heap {
 	char		*arena;		/* fast path */
-	_Atomic uint64_t *pt;		/* fast path */
-	uint64_t	 npages;	/* fast path; 0 when detached */
+	uintptr_t	 pt_origin;	/* fast path: where address 0's word were */
+	uint64_t	 bytes;		/* fast path; 0 when detached */
+	_Atomic uint64_t *pt;
+	_Atomic uint64_t *leased;	/* second words of leased pages */
 	struct rights	*r;
 	struct seg	 sg;
 	unsigned	 flags, refs, index;
@@ -159,27 +151,6 @@ struct tls {
 };
 extern __thread struct tls tls __attribute__((visibility("hidden")));
 
-/* Index of a span class's array; 0 (the dummy) for run classes. */
-static inline uint32_t array_index(uint32_t spc)
-{
-	uint32_t sc = spc_size_class(spc), life = spc_life(spc);
-
-	if (!sc_is_small(sc) || life > LIFE_SHARED)
-		return 0;
-	return sc + life * SC_LAST_SMALL;
-}
-
-static inline uint32_t array_spc(uint32_t i)
-{
-	return i <= SC_LAST_SMALL ? span_class(LIFE_OWNED, i) :
-	       span_class(LIFE_SHARED, i - SC_LAST_SMALL);
-}
-
-static inline bool array_shared(uint32_t i)
-{
-	return i > SC_LAST_SMALL;
-}
-
 static inline struct pspan *pt_pspan(uint64_t w)
 {
 	return (struct pspan *)(uintptr_t)(w >> 16);
@@ -187,13 +158,53 @@ static inline struct pspan *pt_pspan(uint64_t w)
 
 static inline uint64_t pt_word(const struct pspan *ps, uint32_t array)
 {
-	return (uint64_t)(uintptr_t)ps << 16 | array * sizeof(struct array);
+	return (uint64_t)(uintptr_t)ps << 16 | array * sizeof(char *);
 }
 
 /* [A1] acquire and release: who finds a span's word finds the pspan filled. */
 static inline uint64_t pt_load(const mh_heap *h, uint64_t page)
 {
 	return ld_acq(&h->pt[page]);				/* [A1] */
+}
+
+/*
+ * The low half-word alone of an arena address's page: all that the free of an
+ * owned object needs.  Each instruction between p and the array's top is paid
+ * for by alloc+free pairs: hence an origin in place of a subtraction.
+ */
+static inline uint16_t pt_array(const mh_heap *h, const void *p)
+{
+	uintptr_t at = h->pt_origin + ((uintptr_t)p >> PAGE_SHIFT) * 8;
+
+	return ld_acq((_Atomic uint16_t *)at);			/* [A1] */
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pt_array");
+
+/*
+ * Second word of a leased page: address of its span's parked bytes << 16 | size
+ * class << 8 | which of the span's pages it is.  All that a free needs.
+ */
+static inline uint64_t leased_word(const struct pspan *ps, uint32_t page)
+{
+	return (uint64_t)(uintptr_t)ps->parked << 16 |
+	       spc_size_class(ps->spc) << 8 | page;
+}
+
+static inline uint32_t leased_class(uint64_t w)
+{
+	return (uint8_t)(w >> 8);
+}
+
+static inline _Atomic uint8_t *leased_parked(uint64_t w)
+{
+	return (_Atomic uint8_t *)(uintptr_t)(w >> 16);
+}
+
+static inline uint32_t leased_offset(uint64_t w, const void *p)
+{
+	return (uint32_t)(uint8_t)w << PAGE_SHIFT |
+	       ((uint32_t)(uintptr_t)p & (PAGE_BYTES - 1));
 }
 
 static inline void pt_store(mh_heap *h, uint64_t page, uint64_t w)
@@ -214,6 +225,34 @@ static inline void bit_set(uint64_t *bits, uint32_t i)
 static inline void bit_clear(uint64_t *bits, uint32_t i)
 {
 	bits[i / 64] &= ~(1ull << i % 64);
+}
+
+/* Is p the start of a slot?  A run's magic is 0: its slot is 0. */
+static inline bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_slot)
+{
+	uint64_t off = (uint64_t)((const char *)p - ps->base);
+	uint32_t slot;
+
+	if (off >= geom_bytes(&ps->g))
+		return false;
+	slot = (uint32_t)((off + 1) * ps->magic >> 32);
+	if (slot >= ps->nslots || (uint64_t)slot * ps->elem != off)
+		return false;
+	*ret_slot = slot;
+	return true;
+}
+
+/*
+ * Free bits of word w that may be handed out.  A parked slot whose live bit is
+ * clear was freed by somebody while it was free: it is never taken.
+ */
+static inline uint64_t ps_takeable(struct pspan *ps, uint32_t w)
+{
+	uint64_t bits = ps->bits[w];
+
+	if (bits && ps->parked)
+		bits &= ld_acq(&ps->live[w]);		/* [L1] */
+	return bits;
 }
 
 static inline struct pclass *pclass_of(mh_heap *h, uint32_t spc)
@@ -292,8 +331,8 @@ void ps_map(mh_heap *h, struct pspan *ps, bool fast);	/* page table words */
 void ps_unmap(mh_heap *h, struct pspan *ps);
 void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps);
 void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep);
-bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_slot);
-uint64_t ps_takeable(struct pspan *ps, uint32_t w);
+uint32_t keep_empty(struct pclass *c);
+void miss_empty(struct pclass *c, uint32_t spc);
 
 /* harvest.c; under the class lock */
 uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps);
@@ -305,6 +344,7 @@ bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps);
 /* mcache.c */
 uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait);
 int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
+bool array_grow(struct arrays *a, uint32_t i);
 void flush_all(mh_heap *h, struct mcache *mc);
 void thread_gone(void *unused);
 

@@ -230,7 +230,7 @@ void unmap_heap(mh_heap *h)
 	unmap(h->heap_map, h->sg.geo.heap_bytes);
 	h->arena = NULL;
 	h->central_map = h->heap_map = NULL;
-	h->npages = 0;
+	h->bytes = 0;
 }
 
 /* All or nothing: unmap_heap() goes by the geometry, known at the end only. */
@@ -257,7 +257,7 @@ static int map_heap(mh_heap *h, const struct wire_welcome *w,
 	h->heap_map = heap;
 	h->central_map = central;
 	h->arena = arena;
-	h->npages = h->flags & MH_READONLY ? 0 : h->sg.geo.npages;
+	h->bytes = h->flags & MH_READONLY ? 0 : h->sg.geo.reserve_bytes;
 	return 0;
 }
 

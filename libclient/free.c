@@ -22,65 +22,75 @@ static COLD void free_slow(mh_heap *h, void *p)
 		errno = r ? -r : saved;
 }
 
-/* A slot of a leased span of ours, in a thread with room in its array. */
-static COLD void bad_shared(mh_heap *h, void *p, int err)
+/* Of an array known by the address of its top: fields lie in equal rows. */
+static inline char *end_of(char *_Atomic *top)
+{
+	return *(char **)(void *)(top + 2 * ARRAYS);
+}
+
+static inline char *limit_of(char *_Atomic *top)
+{
+	return *(char **)(void *)(top + 3 * ARRAYS);
+}
+
+_Static_assert(offsetof(struct arrays, end) == 2 * ARRAYS * sizeof(char *) &&
+	       offsetof(struct arrays, limit) == 3 * ARRAYS * sizeof(char *),
+	       "rows of struct arrays");
+
+static COLD void free_bad(mh_heap *h, void *p, int err)
 {
 	misuse(h, p, err);
 }
 
-static inline bool push_shared(mh_heap *h, struct array *a, uint64_t w, void *p)
+/*
+ * The plain push found no room: a slot of a leased span of ours, or slow.  off
+ * is p's in the arena, at the array's top.
+ */
+static HOT void free_shared(mh_heap *h, void *p, uint64_t off,
+			    char *_Atomic *at)
 {
-	struct pspan *ps = pt_pspan(w);
-	uint32_t n = ld_rlx(&a->n), slot;		/* [A1] */
+	uint64_t w = ld_rlx(&h->leased[off >> PAGE_SHIFT]);	/* [A1] */
+	char *top = ld_rlx(at);					/* [A1] */
 	_Atomic uint8_t *parked;
+	uint32_t slot;
 
-	if (unlikely(n >= a->cap))
-		return false;
-	if (unlikely(!sc_slot_start(spc_size_class(ps->spc),
-				    (uint32_t)((char *)p - ps->base), &slot))) {
-		bad_shared(h, p, EINVAL);
-		return true;
+	if (unlikely(top >= limit_of(at) || end_of(at))) {
+		free_slow(h, p);
+		return;
 	}
-	parked = &ps->parked[slot];
-	if (unlikely(ld_rlx(parked))) {			/* [P1] */
-		bad_shared(h, p, EALREADY);
-		return true;
+	if (unlikely(!sc_slot_start(leased_class(w), leased_offset(w, p),
+				    &slot))) {
+		free_bad(h, p, EINVAL);
+		return;
 	}
-	/* [P1] */
-	st_rlx(parked, 1);
+	parked = &leased_parked(w)[slot];
+	if (unlikely(ld_rlx(parked))) {				/* [P1] */
+		free_bad(h, p, EALREADY);
+		return;
+	}
+	st_rlx(parked, 1);					/* [P1] */
 	order_for_recovery();
-	st_rlx(&a->e.sh[n].p, p);			/* [A1] */
-	a->e.sh[n].parked = parked;
-	st_rel(&a->n, n + 1);				/* [A1] */
-	return true;
+	array_put(top, true, p, parked);
+	st_rel(at, top + sizeof(struct slot_ref));		/* [A1] */
 }
-
-#define SHARED_OFF	((1 + SC_LAST_SMALL) * sizeof(struct array))
 
 HOT void mh_free(mh_heap *h, void *p)
 {
-	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT, w;
-	struct array *a;
-	uint32_t n;
+	uint64_t off = (uint64_t)((char *)p - h->arena);
+	char *_Atomic *at, *top;
 
-	if (unlikely(tls.heap != h || page >= h->npages)) {
+	if (unlikely(tls.heap != h || off >= h->bytes)) {
 		free_slow(h, p);
 		return;
 	}
-	w = pt_load(h, page);
-	a = (struct array *)(void *)((char *)tls.mc + (uint16_t)w);
-	if ((uint16_t)w >= SHARED_OFF) {
-		if (unlikely(!push_shared(h, a, w, p)))
-			free_slow(h, p);
+	at = (char *_Atomic *)(void *)((char *)tls.mc + pt_array(h, p));
+	top = ld_rlx(at);				/* [A1] */
+	if (unlikely(top >= end_of(at))) {
+		free_shared(h, p, off, at);
 		return;
 	}
-	n = ld_rlx(&a->n);				/* [A1] */
-	if (unlikely(n >= a->cap)) {
-		free_slow(h, p);
-		return;
-	}
-	st_rlx(&a->e.own[n], p);			/* [A1] */
-	st_rel(&a->n, n + 1);				/* [A1] others peek */
+	array_put(top, false, p, NULL);
+	st_rel(at, top + sizeof(void *));		/* [A1] others peek */
 }
 
 /*
@@ -116,12 +126,10 @@ static bool in_an_array(mh_heap *h, uint32_t i, const void *p)
 	struct mcache *mc = ld_acq(&h->r->mcaches);		/* [A1] */
 
 	for (; mc && i; mc = mc->next) {
-		uint32_t n = ld_acq(&mc->a[i].n);		/* [A1] */
+		uint32_t n = array_n(&mc->a, i);
 
 		for (uint32_t k = 0; k < n; k++)
-			if (p == (array_shared(i) ?
-				  ld_rlx(&mc->a[i].e.sh[k].p) :	/* [A1] */
-				  ld_rlx(&mc->a[i].e.own[k])))	/* [A1] */
+			if (p == array_get(&mc->a, i, k))
 				return true;
 	}
 	return false;
@@ -170,35 +178,26 @@ static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
 /* Class lock held, judged 0: onto the thread's array, which has room. */
 static void put_array(struct mcache *mc, struct pspan *ps, void *p)
 {
-	struct array *a = &mc->a[array_index(ps->spc)];
-	uint32_t n = ld_rlx(&a->n), slot;			/* [A1] */
+	uint32_t i = array_index(ps->spc), n = array_n(&mc->a, i), slot;
+	char *top = ld_rlx(&mc->a.top[i]);			/* [A1] */
 
 	if (!ps->parked) {
-		st_rlx(&a->e.own[n], p);			/* [A1] */
+		array_put(top, false, p, NULL);
 	} else if (ps_slot(ps, p, &slot)) {
 		st_rlx(&ps->parked[slot], 1);			/* [P1] */
 		order_for_recovery();
-		st_rlx(&a->e.sh[n].p, p);			/* [A1] */
-		a->e.sh[n].parked = &ps->parked[slot];
+		array_put(top, true, p, &ps->parked[slot]);
 	}
-	st_rel(&a->n, n + 1);					/* [A1] */
+	array_set_n(&mc->a, i, n + 1);
 }
 
 static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
-	struct array *a = &mc->a[i];
-	uint32_t n = ld_rlx(&a->n), most;			/* [A1] */
+	uint32_t cap = array_cap(&mc->a, i);
 
-	if (n < a->cap)
+	if (array_n(&mc->a, i) < cap || array_grow(&mc->a, i))
 		return 0;
-	most = sc_cache_max(spc_size_class(array_spc(i)));
-	if (a->cap < most) {
-		a->cap = a->cap ? a->cap * 2 : 8;
-		if (a->cap > most)
-			a->cap = most;
-		return 0;
-	}
-	return flush(h, mc, i, a->cap / 2);
+	return flush(h, mc, i, cap / 2);
 }
 
 /* Our page, as w says: 0, -errno, or 1 if it is to be freed as foreign. */
@@ -234,7 +233,7 @@ static int free_inside(mh_heap *h, struct mcache *mc, void *p, bool deep)
 	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
 	int r;
 
-	if (page >= h->npages)
+	if (page >= h->bytes >> PAGE_SHIFT)
 		return -EINVAL;
 	do {
 		uint64_t w = pt_load(h, page);

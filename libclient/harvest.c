@@ -52,7 +52,7 @@ static uint32_t count_freed(struct pspan *ps)
 		uint64_t live = ld_rlx(&ps->live[w]);		/* [L1] */
 		uint64_t used = ps->parked ? ~ps->bits[w] : ps->known[w];
 
-		n += (uint32_t)__builtin_popcountll(used & ~live &
+		n += count_bits(used & ~live &
 						    slot_mask(ps->g.nslots, w));
 	}
 	return n;
@@ -74,7 +74,7 @@ uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
 			ps->known[w] &= ~f;
 			ps->bits[w] |= f;
 		}
-		got += (uint32_t)__builtin_popcountll(f);
+		got += count_bits(f);
 	}
 	if (!got)
 		return 0;

@@ -103,6 +103,7 @@ static void trim_class(mh_heap *h, struct pclass *c)
 		ps_harvest(h, c, ps);
 	}
 	giveup_pending(h, c);
+	c->keep = 0;
 	for (struct pspan *ps = c->partial.head, *next; ps; ps = next) {
 		next = ps->next;
 		if (ps->nfree == ps->g.nslots)

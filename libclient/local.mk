@@ -8,6 +8,7 @@ include_HEADERS += include/mheap.h
 noinst_LTLIBRARIES += libclient.la
 libclient_la_SOURCES = \
 	%D%/alloc.c \
+	%D%/array.h \
 	%D%/attach.c \
 	%D%/call.c \
 	%D%/client.h \

@@ -11,8 +11,9 @@
 #include "libclient/client.h"
 
 #define FIRST_CAP	8u
+#define FIRST_RUNS	2u
+#define SAMPLES		8u	/* entries that a body's sum looks at */
 #define CALM		4u	/* unchanged refills that make a producer */
-#define KEEP_EMPTY	1u	/* wholly free spans kept per class */
 #define BAD_MAX		8
 
 struct bad {
@@ -35,42 +36,32 @@ static void note_level(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t was,
 		       uint32_t now)
 {
 	int64_t d = (int64_t)was - mc->noted[i];
-	int64_t bytes = d * sc_size(spc_size_class(array_spc(i)));
+	int64_t bytes = d * sc_size(array_size_class(i));
 
 	cache_note(h, bytes, -bytes);
 	mc->noted[i] = now;
 }
 
-static void grow_cap(struct mcache *mc, uint32_t i)
+/* Does the array hold more from now on?  Not if it holds the most already. */
+bool array_grow(struct arrays *a, uint32_t i)
 {
-	uint32_t most = sc_cache_max(spc_size_class(array_spc(i)));
-	uint32_t cap = mc->a[i].cap ? mc->a[i].cap * 2 : FIRST_CAP;
+	uint32_t most = sc_cache_max(array_size_class(i));
+	uint32_t first = sc_is_run(array_size_class(i)) ? FIRST_RUNS : FIRST_CAP;
+	uint32_t cap = array_cap(a, i), more = cap ? cap * 2 : first;
 
-	mc->a[i].cap = cap < most ? cap : most;
+	if (cap >= most)
+		return false;
+	array_set_cap(a, i, more < most ? more : most);
+	return true;
 }
 
-static void *entry(const struct array *a, bool shared, uint32_t k)
-{
-	return shared ? ld_rlx(&a->e.sh[k].p) : ld_rlx(&a->e.own[k]); /* [A1] */
-}
-
-static void set_entry(struct array *a, bool shared, uint32_t k, void *p,
-		      _Atomic uint8_t *parked)
-{
-	if (shared) {
-		st_rlx(&a->e.sh[k].p, p);			/* [A1] */
-		a->e.sh[k].parked = parked;
-	} else {
-		st_rlx(&a->e.own[k], p);			/* [A1] */
-	}
-}
-
-static uint64_t body_sum(const struct array *a, uint32_t n, bool shared)
+/* Of eight entries all over it: a thread that frees here changes some. */
+static uint64_t body_sum(const struct arrays *a, uint32_t i, uint32_t n)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t k = 0; k < n; k++) {
-		const void *p = entry(a, shared, k);
+	for (uint32_t k = 0; k < n; k += 1 + n / SAMPLES) {
+		const void *p = array_get(a, i, k);
 
 		sum = (sum ^ (uint64_t)(uintptr_t)p) * 0x9e3779b97f4a7c15ull;
 	}
@@ -81,62 +72,68 @@ static uint64_t body_sum(const struct array *a, uint32_t n, bool shared)
 static bool producer(struct mcache *mc, uint32_t i)
 {
 	bool same = mc->filled[i] && mc->sum[i] ==
-		    body_sum(&mc->a[i], mc->filled[i], array_shared(i));
+		    body_sum(&mc->a, i, mc->filled[i]);
 
 	mc->calm[i] = same ? (uint8_t)(mc->calm[i] + (mc->calm[i] < 255)) : 0;
 	return mc->calm[i] >= CALM;
 }
 
-static void push(struct array *a, bool shared, struct pspan *ps, uint32_t slot)
+/*
+ * Of the lowest `want` slots that may be taken: up to which word, and how many
+ * of that word's highest are too many.
+ */
+static uint32_t lowest(struct pspan *ps, uint32_t want, uint32_t *ret_over)
 {
-	uint32_t n = ld_rlx(&a->n);				/* [A1] */
-	void *p = ps->base + slot * ps->g.elem;
+	uint32_t words = live_words(ps->nslots), w, n = 0;
 
-	set_entry(a, shared, n, p, shared ? &ps->parked[slot] : NULL);
-	st_rlx(&a->n, n + 1);					/* [A1] */
+	for (w = 0; w < words && n < want; w++)
+		n += count_bits(ps_takeable(ps, w));
+	*ret_over = n > want ? n - want : 0;
+	return w;
 }
 
-/* Moves up to `want` free slots of a span into the array. */
-static uint32_t take_slots(struct pclass *c, struct pspan *ps,
-			   struct array *a, bool shared, uint32_t want)
+static char *push_word(struct pspan *ps, uint32_t w, uint64_t bits, char *top)
 {
-	uint32_t got = 0;
+	bool shared = ps->parked != NULL;
+	char *base = ps->base + (size_t)w * 64 * ps->elem;
 
-	if (ps->nfree == ps->g.nslots)
+	while (bits) {
+		uint32_t b = 63u - (uint32_t)__builtin_clzll(bits);
+
+		bits ^= 1ull << b;
+		array_put(top, shared, base + (size_t)b * ps->elem,
+			  shared ? &ps->parked[w * 64 + b] : NULL);
+		top += shared ? sizeof(struct slot_ref) : sizeof(void *);
+	}
+	return top;
+}
+
+/*
+ * Moves up to `want` free slots of a span into the array, from the highest
+ * down, so that they are handed out upwards.
+ */
+static uint32_t take_slots(struct pclass *c, struct pspan *ps,
+			   struct arrays *a, uint32_t i, uint32_t want)
+{
+	uint32_t over, got = 0, w = lowest(ps, want, &over);
+	char *top = ld_rlx(&a->top[i]);				/* [A1] */
+
+	if (ps->nfree == ps->nslots)
 		c->nempty--;
-	for (uint32_t w = 0; w < live_words(ps->g.nslots) && got < want; w++) {
+	while (w--) {
 		uint64_t bits = ps_takeable(ps, w);
 
-		for (; bits && got < want; bits &= bits - 1, got++) {
-			uint32_t b = (uint32_t)__builtin_ctzll(bits);
-
-			ps->bits[w] &= ~(1ull << b);
-			push(a, shared, ps, w * 64 + b);
-		}
+		for (; over && bits; over--)
+			bits ^= 1ull << (63 - __builtin_clzll(bits));
+		ps->bits[w] &= ~bits;
+		got += count_bits(bits);
+		top = push_word(ps, w, bits, top);
 	}
+	st_rel(&a->top[i], top);				/* [A1] */
 	ps->nfree -= got;
 	if (got < want || !ps->nfree)
 		ps_move(c, ps, PS_EXHAUSTED);
 	return got;
-}
-
-static void swap_entries(struct array *a, bool shared, uint32_t i, uint32_t k)
-{
-	void *p = entry(a, shared, i);
-	_Atomic uint8_t *parked = shared ? a->e.sh[i].parked : NULL;
-
-	set_entry(a, shared, i, entry(a, shared, k),
-		  shared ? a->e.sh[k].parked : NULL);
-	set_entry(a, shared, k, p, parked);
-}
-
-/* Pops come in address order: what was filled upwards is turned round. */
-static void reverse(struct array *a, bool shared)
-{
-	uint32_t n = ld_rlx(&a->n);				/* [A1] */
-
-	for (uint32_t i = 0, k = n; i + 1 < k--; i++)
-		swap_entries(a, shared, i, k);
 }
 
 /* Some span with free slots, without the daemon; NULL: none to be had. */
@@ -153,6 +150,7 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 		ps = c->partial.head ? c->partial.head : harvest_some(h, c);
 		if (ps)
 			return ps;
+		miss_empty(c, spc);
 		if (!obtain_fast(h, spc, &g))
 			return NULL;
 		if (!ps_adopt(h, c, &g)) {
@@ -165,7 +163,6 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 		     uint32_t i, uint32_t want)
 {
-	struct array *a = &mc->a[i];
 	uint32_t got = 0;
 
 	while (got < want) {
@@ -174,7 +171,7 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 
 		if (!ps)
 			break;
-		got += take_slots(c, ps, a, array_shared(i), want - got);
+		got += take_slots(c, ps, &mc->a, i, want - got);
 		if (ps->where == PS_EXHAUSTED)
 			giveup_known(h, c, ps);
 	}
@@ -202,22 +199,20 @@ static int ask_daemon(mh_heap *h, struct pclass *c, uint32_t spc, bool nowait)
 /* The array i is empty.  How many slots it holds then; 0: errno says why. */
 uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 {
-	struct array *a = &mc->a[i];
 	uint32_t spc = array_spc(i), want, got;
 	struct pclass *c = pclass_of(h, spc);
 
-	grow_cap(mc, i);
-	want = a->cap / 2;
+	array_grow(&mc->a, i);
+	want = array_cap(&mc->a, i) / 2;
 	do {
 		pthread_mutex_lock(&c->lock);
 		note_level(h, mc, i, 0, 0);
 		if (array_shared(i) && producer(mc, i))
 			giveup_exhausted(h, c, mc);
 		got = fill(h, c, mc, i, want);
-		reverse(a, array_shared(i));
 		mc->noted[i] = mc->filled[i] = got;
 		if (array_shared(i))
-			mc->sum[i] = body_sum(a, got, true);
+			mc->sum[i] = body_sum(&mc->a, i, got);
 		pthread_mutex_unlock(&c->lock);
 	} while (!got && !ask_daemon(h, c, spc, nowait));
 	add_rlx(&my_slot(h)->refills, 1);			/* [C1] */
@@ -231,7 +226,7 @@ static void put_bits(mh_heap *h, struct pclass *c, struct pspan *ps,
 	if (!bits)
 		return;
 	ps->bits[w] |= bits;
-	ps->nfree += (uint32_t)__builtin_popcountll(bits);
+	ps->nfree += count_bits(bits);
 	if (ps->nfree == ps->g.nslots) {
 		if (ps->where == PS_PENDING)
 			ps_map(h, ps, true);
@@ -251,15 +246,15 @@ static void note_bad(struct bad *bad, const void *p, int err)
 }
 
 /* Returns entries [0, n) to their bitmaps, a store per run of one word. */
-static void put_entries(mh_heap *h, struct pclass *c, const struct array *a,
-			bool shared, uint32_t n, struct bad *bad)
+static void put_entries(mh_heap *h, struct pclass *c, const struct arrays *a,
+			uint32_t i, uint32_t n, struct bad *bad)
 {
-	uint32_t cur_w = 0, spc = (uint32_t)(c - h->r->cls);
+	uint32_t cur_w = 0, spc = array_spc(i);
 	struct pspan *cur = NULL;
 	uint64_t acc = 0;
 
 	for (uint32_t k = 0; k < n; k++) {
-		void *p = entry(a, shared, k);
+		void *p = array_get(a, i, k);
 		uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
 		struct pspan *ps = pt_pspan(pt_load(h, page));
 		uint32_t slot;
@@ -286,30 +281,28 @@ static void put_entries(mh_heap *h, struct pclass *c, const struct array *a,
 		put_bits(h, c, cur, cur_w, acc);
 }
 
-static void keep_top(struct array *a, bool shared, uint32_t gone, uint32_t n)
+static void keep_top(struct arrays *a, uint32_t i, uint32_t gone, uint32_t n)
 {
-	size_t each = shared ? sizeof(struct slot_ref) : sizeof(void *);
-	char *e = (char *)a->e.own;
+	size_t each = array_each(i);
 
-	memmove(e, e + gone * each, (n - gone) * each);
-	st_rlx(&a->n, n - gone);				/* [A1] */
+	memmove(a->base[i], a->base[i] + gone * each, (n - gone) * each);
+	array_set_n(a, i, n - gone);
 }
 
 /* Leaves the `keep` entries pushed last.  -1: misuse was found and reported. */
 int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 {
-	struct array *a = &mc->a[i];
 	struct pclass *c = pclass_of(h, array_spc(i));
-	uint32_t n = ld_rlx(&a->n);				/* [A1] */
+	uint32_t n = array_n(&mc->a, i);
 	struct bad bad = { .n = 0 };
 
 	if (n <= keep)
 		return 0;
 	pthread_mutex_lock(&c->lock);
-	put_entries(h, c, a, array_shared(i), n - keep, &bad);
-	keep_top(a, array_shared(i), n - keep, n);
+	put_entries(h, c, &mc->a, i, n - keep, &bad);
+	keep_top(&mc->a, i, n - keep, n);
 	note_level(h, mc, i, n, keep);
-	ps_trim_empty(h, c, KEEP_EMPTY);
+	ps_trim_empty(h, c, keep_empty(c));
 	pthread_mutex_unlock(&c->lock);
 	mc->filled[i] = 0;
 	add_rlx(&my_slot(h)->flushes, 1);			/* [C1] */

@@ -45,7 +45,7 @@ int rights_first(mh_heap *h)
 int rights_make(mh_heap *h)
 {
 	uint64_t pages = h->sg.geo.npages;
-	uint64_t bytes = pages * 8 + populated_bytes(pages);
+	uint64_t bytes = pages * 16 + populated_bytes(pages);
 
 	if (!h->pt || h->pt_bytes < bytes) {
 		_Atomic uint64_t *pt = map_wiped(bytes);
@@ -57,7 +57,10 @@ int rights_make(mh_heap *h)
 		h->pt = pt;
 		h->pt_bytes = bytes;
 	}
-	h->populated = h->pt + pages;
+	h->leased = h->pt + pages;
+	h->populated = h->leased + pages;
+	h->pt_origin = (uintptr_t)h->pt -
+		       ((uintptr_t)h->arena >> PAGE_SHIFT) * 8;
 	return 0;
 }
 
@@ -117,21 +120,21 @@ void *pool_take(mh_heap *h, size_t bytes)
 	return p;
 }
 
-/* Where each array's entries lie behind the struct; caps start at 0. */
+/* Where each array's entries lie behind the struct; room for none yet. */
 static void mcache_lay(struct mcache *mc)
 {
 	char *at = (char *)mc + round_up(sizeof(*mc), 64);
 
 	for (uint32_t i = 1; i < ARRAYS; i++) {
-		uint32_t each = array_shared(i) ? sizeof(struct slot_ref) :
-						  sizeof(void *);
-
-		mc->a[i].e.own = (void *_Atomic *)(void *)at;
-		at += sc_cache_max(spc_size_class(array_spc(i))) * each;
+		mc->a.base[i] = at;
+		array_set_cap(&mc->a, i, 0);
+		array_set_n(&mc->a, i, 0);
+		at += sc_cache_max(array_size_class(i)) * array_each(i);
 	}
 }
 
-_Static_assert(sizeof(struct mcache) + SC_LAST_SMALL * 128 * 24 < MC_STRIDE,
+_Static_assert(sizeof(struct mcache) + SC_LAST_SMALL * 128 * 24 +
+	       (SC_COUNT - SC_FIRST_RUN) * 128 * 8 < MC_STRIDE,
 	       "arrays at their biggest fit");
 
 static struct mcache *mcache_reuse(mh_heap *h)

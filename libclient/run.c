@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run.c - objects above 32 KiB: one object per span.  Up to 1 MiB the runs are
- * of classes, cached per process and recycled through mcentral; beyond, the
- * daemon is asked for a run of the size.
+ * run.c - spans of one object that no array has: owned ones above 1 MiB or
+ * aligned beyond a page, and shared ones above 32 KiB.  (Owned objects of 40 KiB
+ * to 1 MiB are slots of one-slot spans and take the way of small ones.)  Those
+ * of a class are recycled through mcentral; beyond, the daemon is asked for a run
+ * of the size.
  *
  * Owned runs are pspans of one slot.  Shared ones belong to nobody from birth:
  * live bit, then FULL; whoever frees one lists the span.
@@ -11,8 +13,6 @@
 #include <errno.h>
 
 #include "libclient/client.h"
-
-#define CACHED_BYTES	(2u << 20)	/* free runs kept per class */
 
 static bool wish(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		 npages *ret_len, npages *ret_align)
@@ -26,11 +26,6 @@ static bool wish(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		return false;
 	*ret_len = npages_for(size ? size : 1);
 	return true;
-}
-
-static bool aligned(mh_heap *h, const struct geom *g, size_t align)
-{
-	return ((uintptr_t)(h->arena + geom_offset(g)) & (align - 1)) == 0;
 }
 
 /* A span with one free slot, OWNED by us; class lock not held. */
@@ -61,28 +56,16 @@ static void *run_take(mh_heap *h, struct pclass *c, struct pspan *ps)
 	return ps->base;
 }
 
-static void *owned_cached(mh_heap *h, struct pclass *c, size_t align)
-{
-	void *p = NULL;
-
-	pthread_mutex_lock(&c->lock);
-	for (struct pspan *ps = c->partial.tail; ps && !p; ps = ps->prev)
-		if (aligned(h, &ps->g, align))
-			p = run_take(h, c, ps);
-	pthread_mutex_unlock(&c->lock);
-	return p;
-}
-
 static void *owned_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		       bool nowait)
 {
 	struct pclass *c = pclass_of(h, spc);
 	struct pspan *ps;
 	struct geom g;
-	void *p = spc_size_class(spc) ? owned_cached(h, c, align) : NULL;
+	void *p = NULL;
 
-	if (p || get_run(h, spc, size, align, nowait, &g))
-		return p;
+	if (get_run(h, spc, size, align, nowait, &g))
+		return NULL;
 	pthread_mutex_lock(&c->lock);
 	ps = ps_adopt(h, c, &g);
 	if (ps)
@@ -121,7 +104,7 @@ void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	return p;
 }
 
-/* Class lock held; the object of ps is owned by us. */
+/* Class lock held; the object of ps, of class 0, is owned by us. */
 int free_run(mh_heap *h, struct pclass *c, struct pspan *ps)
 {
 	uint64_t elem = ps->g.elem;
@@ -133,9 +116,6 @@ int free_run(mh_heap *h, struct pclass *c, struct pspan *ps)
 	cache_note(h, (int64_t)elem, -(int64_t)elem);
 	ps_move(c, ps, PS_PARTIAL);
 	c->nempty++;
-	if (!spc_size_class(ps->spc))
-		ps_release(h, c, ps);
-	else if (c->nempty * elem > CACHED_BYTES)
-		ps_trim_empty(h, c, (uint32_t)(CACHED_BYTES / elem));
+	ps_release(h, c, ps);
 	return 0;
 }

@@ -21,7 +21,7 @@ static uint64_t word_of(mh_heap *h, const void *p)
 {
 	uint64_t page = (uint64_t)((const char *)p - h->arena) >> PAGE_SHIFT;
 
-	if (page >= h->npages)
+	if (page >= h->bytes >> PAGE_SHIFT)
 		return 0;
 	return pt_load(h, page);
 }

@@ -9,6 +9,9 @@
 
 #include "libclient/client.h"
 
+#define KEEP_BYTES	(1u << 20)	/* wholly free spans of a class */
+#define LET_GO_MANY	64u
+
 void plist_add(struct plist *l, struct pspan *ps)
 {
 	ps->next = NULL;
@@ -81,28 +84,18 @@ void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to)
 		plist_add(l, ps);
 }
 
-bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_slot)
-{
-	uint64_t off = (uint64_t)((const char *)p - ps->base);
-	uint32_t sc = spc_size_class(ps->spc);
-
-	if (off >= geom_bytes(&ps->g))
-		return false;
-	if (!sc_is_small(sc)) {
-		*ret_slot = 0;
-		return off == 0;
-	}
-	return sc_slot_start(sc, (uint32_t)off, ret_slot);
-}
-
 /* Page table words of all its pages.  fast: pushes go straight to the array. */
 void ps_map(mh_heap *h, struct pspan *ps, bool fast)
 {
 	uint32_t i = fast && !(h->flags & MH_CHECKED) ? array_index(ps->spc) : 0;
 	uint64_t w = pt_word(ps, i);
 
-	for (uint32_t k = 0; k < ps->g.len.n; k++)
+	for (uint32_t k = 0; k < ps->g.len.n; k++) {
+		if (ps->parked)
+			st_rlx(&h->leased[ps->g.start.n + k],	/* [A1] */
+			       leased_word(ps, k));
 		pt_store(h, ps->g.start.n + k, w);
+	}
 }
 
 void ps_unmap(mh_heap *h, struct pspan *ps)
@@ -127,6 +120,9 @@ static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 		ps->spc = g->spc;
 	}
 	ps->g = *g;
+	ps->magic = sc_table[spc_size_class(g->spc)].magic;
+	ps->elem = (uint32_t)g->elem;
+	ps->nslots = g->nslots;
 	ps->base = h->arena + geom_offset(g);
 	ps->live = geom_live(&h->sg, g);
 	ps->parked = spc_life(g->spc) == LIFE_SHARED ?
@@ -159,7 +155,7 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 
 		ps->bits[w] = free;
 		ps->known[w] = ps->parked ? 0 : live;
-		ps->nfree += (uint32_t)__builtin_popcountll(free);
+		ps->nfree += count_bits(free);
 		if (ps->parked && free)
 			open_word(ps, w, free);
 	}
@@ -200,20 +196,34 @@ void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep)
 
 	for (; ps && c->nempty > keep; ps = prev) {
 		prev = ps->prev;
-		if (ps->nfree == ps->g.nslots)
+		if (ps->nfree == ps->g.nslots) {
 			ps_release(h, c, ps);
+			c->let_go++;
+		}
 	}
 }
 
 /*
- * Free bits of word w that may be handed out.  A parked slot whose live bit is
- * clear was freed by somebody while it was free: it is never taken.
+ * How many wholly free spans a class keeps: one, more where spans were let go
+ * and missed soon after, fewer again where many went and none was missed.
  */
-uint64_t ps_takeable(struct pspan *ps, uint32_t w)
+uint32_t keep_empty(struct pclass *c)
 {
-	uint64_t bits = ps->bits[w];
+	if (c->let_go > LET_GO_MANY) {
+		c->keep /= 2;
+		c->let_go = 0;
+	}
+	return c->keep ? c->keep : 1;
+}
 
-	if (bits && ps->parked)
-		bits &= ld_acq(&ps->live[w]);		/* [L1] */
-	return bits;
+void miss_empty(struct pclass *c, uint32_t spc)
+{
+	uint32_t most = KEEP_BYTES / sc_span_bytes(spc_size_class(spc));
+
+	if (!c->let_go)
+		return;
+	c->let_go = 0;
+	c->keep = c->keep ? c->keep * 2 : 2;
+	if (c->keep > most)
+		c->keep = most;
 }

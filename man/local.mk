@@ -6,6 +6,7 @@ dist_man_MANS += \
 	%D%/mh_alloc.3 \
 	%D%/mh_alloc_batch.3 \
 	%D%/mh_alloc_flags.3 \
+	%D%/mh_alloc_shared.3 \
 	%D%/mh_attach.3 \
 	%D%/mh_deref.3 \
 	%D%/mh_detach.3 \

@@ -5,6 +5,7 @@
 noinst_LTLIBRARIES += libshm.la
 libshm_la_SOURCES = \
 	%D%/atomic.h \
+	%D%/bits.h \
 	%D%/central.c \
 	%D%/central.h \
 	%D%/count.c \

@@ -32,7 +32,10 @@
 #define GOOD_SLOTS	32u	/* slots that make refills rare enough */
 #define LEAST_SLOTS	4u
 #define GOOD_TAIL	64u	/* a tail of 1/64 of the span is no matter */
-#define CACHE_BYTES	(128u << 10)
+#define CACHE_BYTES	(256u << 10)
+#define CACHE_RUNS	(2u << 20)
+#define CACHE_LEAST	32u
+#define SMALL_MAX	32768u
 #define BYTE_MAX	1024u	/* up to here one table entry per byte count */
 #define COARSE_STEP	128u
 #define MAX_ROWS	128u
@@ -90,12 +93,15 @@ static uint32_t choose_pages(uint32_t size)
 	return best;
 }
 
-/* How many free slots a thread's array may hold: 128 KiB worth, within 16..128. */
+/* How many free slots a thread's array may hold: 256 KiB worth, within 32..128. */
 static uint32_t cache_slots(uint32_t size)
 {
 	uint32_t n = CACHE_BYTES / size;
 
-	n = n < 16 ? 16 : n > 128 ? 128 : n;
+	if (size > SMALL_MAX)	/* runs: 2 MiB worth */
+		return CACHE_RUNS / size < CACHE_LEAST ? CACHE_RUNS / size :
+						       CACHE_LEAST;
+	n = n < CACHE_LEAST ? CACHE_LEAST : n > 128 ? 128 : n;
 	return n - n % 8;
 }
 
@@ -131,7 +137,8 @@ static void make_rows(void)
 	}
 	first_run = nrows;
 	for (i = 0; i < NRUNS; i++)
-		add_row(run_pages[i] * PAGE, run_pages[i], 0);
+		add_row(run_pages[i] * PAGE, run_pages[i],
+			cache_slots(run_pages[i] * PAGE));
 }
 
 static bool exact(const struct row *r)

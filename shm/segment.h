@@ -9,6 +9,7 @@
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
 
+#include "shm/bits.h"
 #include "shm/layout.h"
 
 struct seg {

@@ -120,13 +120,19 @@ static inline unsigned sc_of_run(size_t size)
 	return SC_FIRST_RUN + 4 * doubling + (last >> doubling) - 4;
 }
 
+/* The class for `size` bytes, SC_BYTE_MAX < size <= SC_SMALL_MAX. */
+static inline unsigned sc_of_medium(size_t size)
+{
+	return sc_by_128[(size - SC_BYTE_MAX + 127) >> 7];
+}
+
 /* The class for a request of `size` bytes; 0 counts as 1; class 0 if large. */
 static inline unsigned sc_of(size_t size)
 {
 	if (__builtin_expect(size <= SC_BYTE_MAX, 1))
 		return sc_by_byte[size];
 	if (size <= SC_SMALL_MAX)
-		return sc_by_128[(size - SC_BYTE_MAX + 127) >> 7];
+		return sc_of_medium(size);
 	return size <= SC_RUN_MAX ? sc_of_run(size) : 0;
 }
 

@@ -29,7 +29,7 @@ uint32_t span_free_slots(const struct seg *sg, const struct geom *g)
 	uint32_t used = 0;
 
 	for (uint32_t w = 0; w < live_words(g->nslots); w++)
-		used += (uint32_t)__builtin_popcountll(
+		used += count_bits(
 			ld_sc(&live[w]) &		/* [L1] */
 			slot_mask(g->nslots, w));
 	return g->nslots - used;

@@ -82,12 +82,17 @@ void *make(struct act *a, mh_heap *h)
 	return p;
 }
 
-struct array *array_of(struct act *a)
+static struct arrays *arrays_of(struct act *a)
 {
 	struct mcache *mc = tls.by_heap[a->v->index];
 
 	NEED(a, mc);
-	return &mc->a[array_index(a->spc)];
+	return &mc->a;
+}
+
+uint32_t in_array(struct act *a)
+{
+	return array_n(arrays_of(a), array_index(a->spc));
 }
 
 struct pclass *cache_of(struct act *a)
@@ -98,13 +103,13 @@ struct pclass *cache_of(struct act *a)
 void thin(struct act *a)
 {
 	if (!is_run(a))
-		array_of(a)->cap = 2;
+		array_set_cap(arrays_of(a), array_index(a->spc), 2);
 }
 
 /* The two pops before this one come back turned round: somebody frees here. */
 static void stir_up(struct act *a)
 {
-	if (a->n < 2 || ld_rlx(&array_of(a)->n))
+	if (a->n < 2 || in_array(a))
 		return;
 	mh_free(a->v, a->o[a->n - 2]);
 	mh_free(a->v, a->o[a->n - 1]);
@@ -116,7 +121,7 @@ void make_until(struct act *a, bool (*enough)(struct act *a), bool stir)
 {
 	while (!enough(a)) {
 		NEED(a, a->n < ACT_OBJECTS);
-		if (!ld_rlx(&array_of(a)->n))
+		if (!in_array(a))
 			thin(a);
 		a->o[a->n++] = make(a, a->v);
 		if (stir)
@@ -126,7 +131,7 @@ void make_until(struct act *a, bool (*enough)(struct act *a), bool stir)
 
 void drain(struct act *a)
 {
-	while (ld_rlx(&array_of(a)->n)) {
+	while (in_array(a)) {
 		NEED(a, a->n < ACT_OBJECTS);
 		a->o[a->n++] = make(a, a->v);
 	}

@@ -98,7 +98,7 @@ static inline uint64_t offset_of(const struct act *a, const void *p)
 
 /* One object of the scene's class, by a handle. */
 void *make(struct act *a, mh_heap *h);
-struct array *array_of(struct act *a);	/* v's, of the class */
+uint32_t in_array(struct act *a);	/* free slots in v's, of the class */
 struct pclass *cache_of(struct act *a);	/* v's span cache, of the class */
 /* Refills bring two slots from here on, so that spans end where they do. */
 void thin(struct act *a);

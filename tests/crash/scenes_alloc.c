@@ -17,7 +17,7 @@ static uint64_t harvests(struct act *a)
 static bool exhausted(struct act *a)
 {
 	return cache_of(a)->exhausted.n && !cache_of(a)->partial.n &&
-	       !ld_rlx(&array_of(a)->n);
+	       !in_array(a);
 }
 
 static bool producing(struct act *a)
@@ -29,21 +29,19 @@ static bool producing(struct act *a)
 static void fast_prepare(struct act *a)
 {
 	mh_free(a->v, make(a, a->v));
-	a->before[0] = ld_rlx(&array_of(a)->n);
+	a->before[0] = in_array(a);
 }
 
 static bool fast_done(struct act *a)
 {
-	return a->q && ld_rlx(&array_of(a)->n) == a->before[0] - 1;
+	return a->q && in_array(a) == a->before[0] - 1;
 }
 
 static void partial_prepare(struct act *a)
 {
 	if (is_run(a)) {
-		void *p = make(a, a->v);
-
-		make(a, a->v);
-		mh_free(a->v, p);
+		mh_free(a->v, make(a, a->v));
+		flush(a->v, tls.by_heap[a->v->index], array_index(a->spc), 0);
 	} else {
 		thin(a);
 		make(a, a->v);

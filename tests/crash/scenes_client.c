@@ -8,7 +8,7 @@
 static bool exhausted(struct act *a)
 {
 	return cache_of(a)->exhausted.n && !cache_of(a)->partial.n &&
-	       !ld_rlx(&array_of(a)->n);
+	       !in_array(a);
 }
 
 static void share_prepare(struct act *a)

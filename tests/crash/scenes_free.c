@@ -17,15 +17,12 @@ static void mine_prepare(struct act *a)
 
 static bool array_full(struct act *a)
 {
-	struct array *arr = array_of(a);
-
-	return ld_rlx(&arr->n) == sc_cache_max(a->sc) &&
-	       arr->cap == sc_cache_max(a->sc);
+	return in_array(a) == sc_cache_max(a->sc);
 }
 
 static bool have_many(struct act *a)
 {
-	return a->n > 2 * sc_cache_max(a->sc) && !ld_rlx(&array_of(a)->n);
+	return a->n > 2 * sc_cache_max(a->sc) && !in_array(a);
 }
 
 /* The array is full to its most: half of it is flushed. */
@@ -143,7 +140,7 @@ static void large_setup(struct act *a)
 /* v's own span is PENDING; its own object goes the foreign way. */
 static bool exhausted(struct act *a)
 {
-	return cache_of(a)->exhausted.n && !ld_rlx(&array_of(a)->n) &&
+	return cache_of(a)->exhausted.n && !in_array(a) &&
 	       tls.mc->calm[array_index(a->spc)] >= 3;
 }
 

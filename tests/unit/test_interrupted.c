@@ -32,7 +32,7 @@ static void handler_in_a_slow_path(void **state)
 	void *p = mh_alloc(a, 128), *q = mh_alloc(a, 64);
 
 	(void)state;
-	assert_true(ld_rlx(&tls.mc->a[sc_of(128)].n) > 0);
+	assert_true(array_n(&tls.mc->a, sc_of(128)) > 0);
 	signal(SIGUSR1, from_handler);
 	mh_set_error_hook(hook_signals);
 	mh_free(a, q);

@@ -145,7 +145,8 @@ static void run_classes_are_four_per_doubling(void **state)
 		assert_int_equal(sc_npages(class), pages[i]);
 		assert_int_equal(sc_size(class), pages[i] * SC_PAGE);
 		assert_int_equal(sc_nslots(class), 1);
-		assert_int_equal(sc_cache_max(class), 0);
+		assert_int_equal(sc_cache_max(class), 2097152 / sc_size(class) <
+				 32 ? 2097152 / sc_size(class) : 32);
 	}
 	assert_int_equal(sc_size(SC_COUNT - 1), SC_RUN_MAX);
 }
@@ -191,22 +192,22 @@ static void small_spans_are_within_bounds(void **state)
 	assert_int_equal(sc_nslots(sc_of(64)), 512);
 }
 
-static void caches_hold_128_kib_within_bounds(void **state)
+static void caches_hold_256_kib_within_bounds(void **state)
 {
 	unsigned class;
 
 	(void)state;
 	for (class = 1; class <= SC_LAST_SMALL; class++) {
-		uint32_t n = sc_cache_max(class), fit = 131072 / sc_size(class);
+		uint32_t n = sc_cache_max(class), fit = 262144 / sc_size(class);
 
-		assert_in_range(n, 16, 128);
+		assert_in_range(n, 32, 128);
 		assert_int_equal(n % 8, 0);
-		if (fit >= 16 && fit <= 128)
+		if (fit >= 32 && fit <= 128)
 			assert_true(n <= fit && fit - n < 8);
 	}
 	assert_int_equal(sc_cache_max(sc_of(64)), 128);
-	assert_int_equal(sc_cache_max(sc_of(2048)), 64);
-	assert_int_equal(sc_cache_max(sc_of(32768)), 16);
+	assert_int_equal(sc_cache_max(sc_of(4096)), 64);
+	assert_int_equal(sc_cache_max(sc_of(32768)), 32);
 }
 
 static void lookup_gives_the_smallest_that_fits(void **state)
@@ -304,7 +305,7 @@ int main(void)
 		cmocka_unit_test(run_classes_are_four_per_doubling),
 		cmocka_unit_test(rows_add_up),
 		cmocka_unit_test(small_spans_are_within_bounds),
-		cmocka_unit_test(caches_hold_128_kib_within_bounds),
+		cmocka_unit_test(caches_hold_256_kib_within_bounds),
 		cmocka_unit_test(lookup_gives_the_smallest_that_fits),
 		cmocka_unit_test(each_offset_has_its_slot),
 		cmocka_unit_test(alignment_picks_the_smallest_aligned_class),
