@@ -56,6 +56,7 @@ struct mcache {
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
 	uint32_t	 trim;		/* the trim it has taken part in */
+	uint64_t	 remote;	/* foreign frees, not yet counted */
 };
 
 enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };

@@ -169,6 +169,10 @@ struct mcache *enter(mh_heap *h)
 	tls.mc = mc;
 	/* [A1] sc: page table words forgotten before this epoch are seen. */
 	st_rel(&mc->seen, ld_sc(&h->r->giveups));
+	if (mc->remote) {
+		add_rlx(&my_slot(h)->remote_frees, mc->remote);	/* [C1] */
+		mc->remote = 0;
+	}
 	if (unlikely(mc->trim != ld_rlx(&h->r->trims))) {	/* [A1] */
 		mc->trim = ld_rlx(&h->r->trims);		/* [A1] */
 		flush_all(h, mc);

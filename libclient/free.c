@@ -9,6 +9,14 @@
 
 #include "libclient/client.h"
 
+/* After a foreign free: a FULL span with room is offered to all. */
+static void freed_elsewhere(mh_heap *h, struct geom *g)
+{
+	/* Read anew: what was listed may be another span under the same id. */
+	if (span_freed(&h->sg, g, h->r->me) && geom_read(&h->sg, g->id, g))
+		offer_span(h, g);
+}
+
 static COLD void free_slow(mh_heap *h, void *p)
 {
 	int saved = errno, r;
@@ -42,6 +50,49 @@ static COLD void free_bad(mh_heap *h, void *p, int err)
 	misuse(h, p, err);
 }
 
+static COLD void free_settle(mh_heap *h, uint64_t off)
+{
+	struct geom g;
+
+	/* If not now (a signal handler), the daemon's sweep does it. */
+	if (!enter(h))
+		return;
+	if (geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g))
+		freed_elsewhere(h, &g);
+	leave();
+}
+
+/*
+ * A small shared object in a span that is not ours, freed without a slow path's
+ * entry: nothing private is touched but a counter.  False: nothing was done,
+ * because something about it is not plain.
+ */
+static inline bool free_plain(mh_heap *h, uint64_t off)
+{
+	_Atomic uint64_t *live;
+	struct slot_at at;
+	uint64_t bit;
+
+	if (unlikely(!slot_find(&h->sg, off, &at)))
+		return false;
+	live = &at.live[at.slot / 64];
+	bit = 1ull << at.slot % 64;
+	/* [L1] Two frees at once: the one that comes second frees nothing. */
+	if (unlikely(!(ld_rlx(live) & bit)) || !(andnot_sc(live, bit) & bit))
+		return false;
+	tls.mc->remote++;
+	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL))
+		free_settle(h, off);
+	return true;
+}
+
+/* No slot of an array's span. */
+static HOT void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
+{
+	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, off)) /* [A1] */
+		free_slow(h, p);
+}
+
 /*
  * The plain push found no room: a slot of a leased span of ours, or slow.  off
  * is p's in the arena, at the array's top.
@@ -54,8 +105,8 @@ static HOT void free_shared(mh_heap *h, void *p, uint64_t off,
 	_Atomic uint8_t *parked;
 	uint32_t slot;
 
-	if (unlikely(top >= limit_of(at) || end_of(at))) {
-		free_slow(h, p);
+	if (top >= limit_of(at)) {
+		free_foreign_slot(h, p, off);
 		return;
 	}
 	if (unlikely(!sc_slot_start(leased_class(w), leased_offset(w, p),
@@ -114,9 +165,7 @@ int free_foreign(mh_heap *h, void *p)
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
-	/* Read anew: what was listed may be another span under the same id. */
-	if (span_freed(&h->sg, &g, h->r->me) && geom_read(&h->sg, g.id, &g))
-		offer_span(h, &g);
+	freed_elsewhere(h, &g);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  * slots.  models/core_bytes.pml -DV_EPOCH is the proof.
  */
 #include "libclient/client.h"
+#include "shm/parked.h"
 
 #define LOOKS		4u	/* exhausted spans looked at per refill */
 #define PENDING_MAX	16u
@@ -18,22 +19,14 @@
 static uint64_t freed_leased(struct pspan *ps, uint32_t w)
 {
 	uint64_t cand = ~ld_acq(&ps->live[w]) & ~ps->bits[w] &	/* [L1] */
-			slot_mask(ps->g.nslots, w);
-	uint64_t freed = cand;
+			slot_mask(ps->nslots, w);
 
-	for (uint64_t m = cand; m; m &= m - 1) {
-		uint32_t b = (uint32_t)__builtin_ctzll(m);
-
-		if (ld_rlx(&ps->parked[w * 64 + b]))		/* [P1] */
-			freed &= ~(1ull << b);
-	}
-	return freed;
+	return cand ? cand & ~parked_mask(ps->parked, w * 64, cand) : 0;
 }
 
 static void take_leased(struct pspan *ps, uint32_t w, uint64_t freed)
 {
-	for (uint64_t m = freed; m; m &= m - 1)			/* [P1] */
-		st_rlx(&ps->parked[w * 64 + (uint32_t)__builtin_ctzll(m)], 1);
+	parked_set(ps->parked, w * 64, freed, 1);		/* [P1] */
 	order_for_recovery();
 	or_rel(&ps->live[w], freed);				/* [L1] */
 	ps->bits[w] |= freed;
@@ -135,8 +128,9 @@ static bool all_passed(mh_heap *h, uint64_t epoch)
 /* Is every slot outside the bitmap unparked, that is: in no array? */
 static bool in_no_array(struct pspan *ps)
 {
-	for (uint32_t s = 0; s < ps->g.nslots; s++)		/* [P1] */
-		if (ld_rlx(&ps->parked[s]) && !bit_test(ps->bits, s))
+	for (uint32_t w = 0; w < live_words(ps->nslots); w++)
+		if (parked_mask(ps->parked, w * 64,		/* [P1] */
+				slot_mask(ps->nslots, w)) & ~ps->bits[w])
 			return false;
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libclient/client.h"
+#include "shm/parked.h"
 
 #define KEEP_BYTES	(1u << 20)	/* wholly free spans of a class */
 #define LET_GO_MANY	64u
@@ -136,8 +137,7 @@ static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 /* Opens the lease: park all that is free, then set live [P1] before [L1]. */
 static void open_word(struct pspan *ps, uint32_t w, uint64_t free)
 {
-	for (uint64_t m = free; m; m &= m - 1)
-		st_rlx(&ps->parked[w * 64 + (uint32_t)__builtin_ctzll(m)], 1);
+	parked_set(ps->parked, w * 64, free, 1);	/* [P1] */
 	order_for_recovery();
 	or_rel(&ps->live[w], free);			/* [L1] */
 }

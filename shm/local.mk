@@ -13,6 +13,7 @@ libshm_la_SOURCES = \
 	%D%/layout.h \
 	%D%/names.c \
 	%D%/names.h \
+	%D%/parked.h \
 	%D%/paths.c \
 	%D%/paths.h \
 	%D%/ref.h \

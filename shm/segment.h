@@ -171,6 +171,48 @@ static inline uint64_t geom_bytes(const struct geom *g)
 	return npages_bytes(g->len);
 }
 
+/* Where the live bit of a small object is. */
+struct slot_at {
+	span_id		 id;
+	uint32_t	 slot;
+	_Atomic uint64_t *live;		/* of the span */
+};
+
+/*
+ * Of an owned or shared small object by its arena offset: what a free needs, in
+ * one look.  False: not the start of a slot,
+ * or the geometry is changing; geom_of_page() knows better.
+ */
+static inline bool slot_find(const struct seg *sg, uint64_t off,
+			     struct slot_at *ret)
+{
+	uint32_t seq, spc, sc, start, block;
+	const struct sh_geom *e;
+	span_id id;
+
+	if (off >> PAGE_SHIFT >= seg_page_top(sg))
+		return false;
+	id.n = ld_acq(&sg->pagemap[off >> PAGE_SHIFT]);	/* [G2] */
+	if (!id.n)
+		return false;
+	e = &sg->geom[id.n];
+	seq = ld_acq(&e->seq);				/* [G1] */
+	spc = ld_acq(&e->nslots_class) >> 16;		/* [G2] */
+	start = ld_acq(&e->start);			/* [G2] */
+	block = ld_acq(&e->block);			/* [G2] */
+	if (seq & 1 || ld_acq(&e->seq) != seq)		/* [G1] */
+		return false;
+	sc = spc < SC_COUNT ? spc : spc - SC_COUNT;
+	off -= (uint64_t)start << PAGE_SHIFT;
+	if (!sc_is_small(sc) || off > UINT32_MAX ||
+	    !sc_slot_start(sc, (uint32_t)off, &ret->slot))
+		return false;
+	ret->id = id;
+	ret->live = (_Atomic uint64_t *)(void *)
+		    (sg->blocks + ((uint64_t)block << GRANULE_SHIFT));
+	return true;
+}
+
 /* Slot of an arena offset in this span; false: between slots or outside. */
 bool geom_slot(const struct geom *g, uint64_t offset, uint32_t *ret_slot);
 

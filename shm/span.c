@@ -5,6 +5,7 @@
  * Takes no lock; every loop is bounded by the number of slots or by a CAS that
  * somebody else won.
  */
+#include "shm/parked.h"
 #include "shm/span.h"
 
 bool span_move(const struct seg *sg, span_id id, uint64_t *seen,
@@ -35,24 +36,6 @@ uint32_t span_free_slots(const struct seg *sg, const struct geom *g)
 	return g->nslots - used;
 }
 
-/* One bit per parked byte of the (up to) 64 slots from `slot`. */
-static uint64_t parked_mask(_Atomic uint8_t *parked, uint32_t slot,
-			    uint32_t nslots)
-{
-	uint32_t n = nslots - slot < 64 ? nslots - slot : 64;
-	uint64_t mask = 0;
-
-	for (uint32_t i = 0; i < n; i++)		/* [P1] */
-		mask |= (uint64_t)(ld_rlx(&parked[slot + i]) != 0) << i;
-	return mask;
-}
-
-static void unpark(_Atomic uint8_t *parked, uint32_t slot, uint64_t mask)
-{
-	for (; mask; mask &= mask - 1)			/* [P1] */
-		st_rlx(&parked[slot + (uint32_t)__builtin_ctzll(mask)], 0);
-}
-
 void span_close(const struct seg *sg, const struct geom *g)
 {
 	_Atomic uint64_t *live = geom_live(sg, g);
@@ -61,13 +44,14 @@ void span_close(const struct seg *sg, const struct geom *g)
 	if (spc_life(g->spc) != LIFE_SHARED)
 		return;
 	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
-		uint64_t mask = parked_mask(parked, w * 64, g->nslots);
+		uint64_t mask = parked_mask(parked, w * 64,
+					    slot_mask(g->nslots, w));
 
 		if (!mask)
 			continue;
 		andnot_sc(&live[w], mask);		/* [L1] before [P1] */
 		order_for_recovery();
-		unpark(parked, w * 64, mask);
+		parked_set(parked, w * 64, mask, 0);
 	}
 	order_for_recovery();		/* before the state word moves */
 }
