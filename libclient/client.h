@@ -43,6 +43,7 @@
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define HOT		__attribute__((aligned(64)))
+#define HOT_TAIL	__attribute__((noinline, aligned(64)))	/* saves no register */
 #define COLD		__attribute__((noinline, cold))
 
 struct mcache {

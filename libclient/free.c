@@ -87,7 +87,7 @@ static inline bool free_plain(mh_heap *h, uint64_t off)
 }
 
 /* No slot of an array's span. */
-static HOT void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
+static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
 {
 	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, off)) /* [A1] */
 		free_slow(h, p);
@@ -97,8 +97,8 @@ static HOT void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
  * The plain push found no room: a slot of a leased span of ours, or slow.  off
  * is p's in the arena, at the array's top.
  */
-static HOT void free_shared(mh_heap *h, void *p, uint64_t off,
-			    char *_Atomic *at)
+static HOT_TAIL void free_shared(mh_heap *h, void *p, uint64_t off,
+				 char *_Atomic *at)
 {
 	uint64_t w = ld_rlx(&h->leased[off >> PAGE_SHIFT]);	/* [A1] */
 	char *top = ld_rlx(at);					/* [A1] */

@@ -75,6 +75,7 @@ SCRIPT_TESTS = \
 	%D%/lint/spdx.sh \
 	%D%/multi/coredump.sh \
 	%D%/multi/full.sh \
+	%D%/multi/instructions.sh \
 	%D%/multi/soak.sh \
 	%D%/system/activation.sh \
 	%D%/system/autoremove.sh \
@@ -104,6 +105,7 @@ TEST_HELPERS = \
 	%D%/multi/canary \
 	%D%/multi/figures \
 	%D%/multi/full \
+	%D%/multi/paths \
 	%D%/multi/soak \
 	%D%/system/forbid \
 	%D%/system/fuzz_socket \
@@ -112,9 +114,10 @@ TEST_HELPERS = \
 	%D%/system/wire_client \
 	$(NULL)
 
-# These two are users: the public library alone.
+# These are users: the public library alone.
 %C%_multi_canary_LDADD = libmheap.la
 %C%_multi_full_LDADD = libmheap.la
+%C%_multi_paths_LDADD = libmheap.la
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \
