@@ -134,7 +134,7 @@ struct mh_heap {
 	void		*heap_map, *central_map;
 	ino_t		 heap_ino;
 	uint64_t	 pt_bytes;
-	_Atomic uint64_t *populated;	/* [A1] bit per page; behind pt */
+	_Atomic uint32_t *populated;	/* [A1] per span id: generation */
 	char		*chunks[CHUNKS_MAX];
 	uint32_t	 nchunks;
 	char		*mc_next;	/* address range for mcaches */

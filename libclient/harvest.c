@@ -41,6 +41,8 @@ static uint32_t count_freed(struct pspan *ps)
 {
 	uint32_t n = 0;
 
+	if (!ps->parked && !ps->nknown)		/* nobody else's business */
+		return 0;
 	for (uint32_t w = 0; w < live_words(ps->g.nslots); w++) {
 		uint64_t live = ld_rlx(&ps->live[w]);		/* [L1] */
 		uint64_t used = ps->parked ? ~ps->bits[w] : ps->known[w];

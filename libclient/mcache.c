@@ -78,58 +78,46 @@ static bool producer(struct mcache *mc, uint32_t i)
 	return mc->calm[i] >= CALM;
 }
 
-/*
- * Of the lowest `want` slots that may be taken: up to which word, and how many
- * of that word's highest are too many.
- */
-static uint32_t lowest(struct pspan *ps, uint32_t want, uint32_t *ret_over)
+/* Of a word's free slots, at most `want`, downwards from `at`. */
+static char *take_word(struct pspan *ps, uint32_t w, uint32_t want, char *at)
 {
-	uint32_t words = live_words(ps->nslots), w, n = 0;
-
-	for (w = 0; w < words && n < want; w++)
-		n += count_bits(ps_takeable(ps, w));
-	*ret_over = n > want ? n - want : 0;
-	return w;
-}
-
-static char *push_word(struct pspan *ps, uint32_t w, uint64_t bits, char *top)
-{
-	bool shared = ps->parked != NULL;
+	uint64_t bits = ps_takeable(ps, w), taken = 0;
 	char *base = ps->base + (size_t)w * 64 * ps->elem;
+	bool shared = ps->parked != NULL;
 
-	while (bits) {
-		uint32_t b = 63u - (uint32_t)__builtin_clzll(bits);
+	for (; bits && want; bits &= bits - 1, want--) {
+		uint32_t b = (uint32_t)__builtin_ctzll(bits);
 
-		bits ^= 1ull << b;
-		array_put(top, shared, base + (size_t)b * ps->elem,
+		at -= shared ? sizeof(struct slot_ref) : sizeof(void *);
+		array_put(at, shared, base + (size_t)b * ps->elem,
 			  shared ? &ps->parked[w * 64 + b] : NULL);
-		top += shared ? sizeof(struct slot_ref) : sizeof(void *);
+		taken |= 1ull << b;
 	}
-	return top;
+	ps->bits[w] &= ~taken;
+	return at;
 }
 
 /*
- * Moves up to `want` free slots of a span into the array, from the highest
- * down, so that they are handed out upwards.
+ * Moves up to `want` free slots of a span into the array, the lowest on top, so
+ * that they are handed out upwards.
  */
 static uint32_t take_slots(struct pclass *c, struct pspan *ps,
 			   struct arrays *a, uint32_t i, uint32_t want)
 {
-	uint32_t over, got = 0, w = lowest(ps, want, &over);
+	uint32_t each = array_each(i), n = want < ps->nfree ? want : ps->nfree;
 	char *top = ld_rlx(&a->top[i]);				/* [A1] */
+	char *end = top + n * each, *at = end;
+	uint32_t got;
 
 	if (ps->nfree == ps->nslots)
 		c->nempty--;
-	while (w--) {
-		uint64_t bits = ps_takeable(ps, w);
-
-		for (; over && bits; over--)
-			bits ^= 1ull << (63 - __builtin_clzll(bits));
-		ps->bits[w] &= ~bits;
-		got += count_bits(bits);
-		top = push_word(ps, w, bits, top);
-	}
-	st_rel(&a->top[i], top);				/* [A1] */
+	for (uint32_t w = 0; w < live_words(ps->nslots) && at > top; w++)
+		if (ps->bits[w])
+			at = take_word(ps, w, (uint32_t)(at - top) / each, at);
+	if (at > top)	/* some were freed by others while free: misuse */
+		memmove(top, at, (size_t)(end - at));
+	got = (uint32_t)(end - at) / each;
+	st_rel(&a->top[i], top + got * each);			/* [A1] */
 	ps->nfree -= got;
 	if (got < want || !ps->nfree)
 		ps_move(c, ps, PS_EXHAUSTED);

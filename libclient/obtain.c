@@ -17,21 +17,18 @@
 #define RETURNED_HINT	64u	/* spans listed empty before the sweep is hinted */
 
 /*
- * Maps the pages of a span for reading, once per process: 0.2 us a page, where
- * a write fault would cost one to two.  Failure does no harm.
+ * Maps the pages of a span for reading, once per process and life of the span:
+ * 0.2 us a page, where a write fault would cost one to two.  Failure does no
+ * harm.
  */
 void populate(mh_heap *h, const struct geom *g)
 {
-	uint64_t all = 0;
+	_Atomic uint32_t *seen = &h->populated[g->id.n];
 
-	for (uint32_t p = g->start.n; p < g->start.n + g->len.n; p++) {
-		uint64_t bit = 1ull << p % 64;
-
-		all += !(or_ar(&h->populated[p / 64], bit) & bit); /* [A1] */
-	}
-	if (all)
-		madvise(h->arena + geom_offset(g), geom_bytes(g),
-			MADV_POPULATE_READ);
+	if (ld_rlx(seen) == g->gen)				/* [A1] */
+		return;
+	st_rlx(seen, g->gen);					/* [A1] */
+	madvise(h->arena + geom_offset(g), geom_bytes(g), MADV_POPULATE_READ);
 }
 
 bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)

@@ -30,11 +30,6 @@ static void *map_wiped(uint64_t bytes)
 	return p;
 }
 
-static uint64_t populated_bytes(uint64_t pages)
-{
-	return round_up((pages + 63) / 64 * 8, 4096);
-}
-
 int rights_first(mh_heap *h)
 {
 	if (!h->r)
@@ -45,7 +40,7 @@ int rights_first(mh_heap *h)
 int rights_make(mh_heap *h)
 {
 	uint64_t pages = h->sg.geo.npages;
-	uint64_t bytes = pages * 16 + populated_bytes(pages);
+	uint64_t bytes = pages * 16 + h->sg.geo.nspans * 4ull;
 
 	if (!h->pt || h->pt_bytes < bytes) {
 		_Atomic uint64_t *pt = map_wiped(bytes);
@@ -58,7 +53,7 @@ int rights_make(mh_heap *h)
 		h->pt_bytes = bytes;
 	}
 	h->leased = h->pt + pages;
-	h->populated = h->leased + pages;
+	h->populated = (_Atomic uint32_t *)(void *)(h->leased + pages);
 	h->pt_origin = (uintptr_t)h->pt -
 		       ((uintptr_t)h->arena >> PAGE_SHIFT) * 8;
 	return 0;
