@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# bench/peers/build.sh BUILD_DIR
+#
+# Compiles each shared-memory peer whose package is there to
+# BUILD_DIR/bench/peer_NAME.so, and says of each other why it is skipped.
+# install.sh, beside this, brings the packages.  CC and CXX are obeyed.
+set -euo pipefail
+. "$(dirname "$0")/../../script/common.sh"
+
+build=${1:?"usage: build.sh BUILD_DIR"}
+src=$root/bench/peers
+out=$build/bench
+flags=(-O2 -g -fPIC -D_GNU_SOURCE -I"$root" -Wall -Wextra)
+cc=("${CC:-gcc}" -std=gnu11 -Wundef -Wshadow -Wstrict-prototypes
+	-Wmissing-prototypes -Wwrite-strings "${flags[@]}")
+cxx=("${CXX:-g++}" -std=c++17 "${flags[@]}")
+link=(-shared -Wl,-Bsymbolic -Wl,-z,defs)
+
+# fresh NAME: its last build is newer than whatever it may come from.
+fresh() {
+	local so=$out/peer_$1.so
+
+	[ -f "$so" ] && [ -z "$(find "$root/bench" -maxdepth 2 -newer "$so" \
+		\( -name '*.[ch]' -o -name '*.cpp' -o -name build.sh \) \
+		-print -quit)" ]
+}
+
+boost() {
+	local name=$1 sparse=$2 o=$out/peers/$1
+	local headers=$out/peers/${name/boost/root}
+
+	[ -e "$headers/boost/version.hpp" ] ||
+		{ why="$headers has no headers of Boost"; return 1; }
+	"${cxx[@]}" -isystem "$headers" -DPEER_NAME="\"$name\"" \
+		-c "$src/boost.cpp" -o "$o.o" &&
+		"${cc[@]}" $sparse -c "$src/boost_table.c" -o "${o}_table.o" &&
+		"${cc[@]}" -c "$src/scratch.c" -o "${o}_scratch.o" &&
+		"${cxx[@]}" "${link[@]}" "$o.o" "${o}_table.o" \
+			"${o}_scratch.o" -lrt -lpthread -o "$out/peer_$name.so"
+}
+
+apr() {
+	pkg-config --exists apr-1 apr-util-1 ||
+		{ why="no libapr1-dev and libaprutil1-dev"; return 1; }
+	"${cc[@]}" $(pkg-config --cflags apr-1 apr-util-1) "${link[@]}" \
+		"$src/apr.c" $(pkg-config --libs apr-1 apr-util-1) \
+		-o "$out/peer_apr.so"
+}
+
+# Only these of DPDK's libraries, and that of the rings though nothing names it:
+# a constructor in it enters them as what pools are made of.
+dpdk() {
+	local name=$1
+
+	pkg-config --exists libdpdk || { why="no libdpdk-dev"; return 1; }
+	"${cc[@]}" $(pkg-config --cflags libdpdk) "${link[@]}" \
+		"$src/${name/-/_}.c" "$src/dpdk.c" "$src/scratch.c" \
+		-Wl,--no-as-needed -lrte_mempool_ring -Wl,--as-needed \
+		-lrte_mempool -lrte_eal -o "$out/peer_$name.so"
+}
+
+# Two: what the server loads, with the workloads in it, and what the bench loads.
+pgdsa() {
+	local worker=$out/.libs/libbenchworker.a
+	local pg_config=/usr/lib/postgresql/15/bin/pg_config
+
+	[ -f "$worker" ] || { why="make bench comes first"; return 1; }
+	pkg-config --exists libpq || { why="no libpq-dev"; return 1; }
+	[ -x "$pg_config" ] && [ -e "$("$pg_config" --includedir-server)/fmgr.h" ] ||
+		{ why="no postgresql-server-dev-15"; return 1; }
+	[ -x "$("$pg_config" --bindir)/initdb" ] ||
+		{ why="no postgresql-15"; return 1; }
+	"${cc[@]}" -isystem "$("$pg_config" --includedir-server)" \
+		-shared -Wl,-Bsymbolic "$src/pgdsa_backend.c" "$worker" -lm \
+		-o "$out/pgdsa_backend.so" &&
+		"${cc[@]}" $(pkg-config --cflags libpq) "${link[@]}" \
+			-DPG_BINDIR="\"$("$pg_config" --bindir)\"" \
+			"$src/pgdsa.c" "$src/pgdsa_server.c" "$src/scratch.c" \
+			$(pkg-config --libs libpq) -ldl -o "$out/peer_pgdsa.so"
+}
+
+# peer NAME FUNCTION ARGUMENT...
+peer() {
+	local name=$1 why="it doesn't compile"
+
+	shift
+	! fresh "$name" || return 0
+	rm -f "$out/peer_$name.so"
+	"$@" || say "peer $name skipped: $why"
+}
+
+mkdir -p "$out/peers"
+peer boost174 boost boost174 -DBOOST_IS_SPARSE
+peer boost181 boost boost181 ""
+peer apr apr
+peer dpdk-malloc dpdk dpdk-malloc
+peer dpdk-mempool dpdk dpdk-mempool
+peer pgdsa pgdsa
