@@ -108,6 +108,13 @@ static uint64_t footprint(void)
 	return stats.committed_bytes;
 }
 
+static uint64_t round_trips(void)
+{
+	struct mh_stats stats;
+
+	return mh_stats(heap, &stats, sizeof(stats)) ? 0 : stats.daemon_calls;
+}
+
 static int trim(void)
 {
 	return mh_trim(heap) ? complain("trim") : 0;
@@ -128,6 +135,7 @@ struct backend backend_mheap = {
 	.heap_free = FREE(mh_free),
 	.trim = trim,
 	.footprint = footprint,
+	.round_trips = round_trips,
 };
 
 struct backend backend_mheap_shared = {
@@ -141,4 +149,5 @@ struct backend backend_mheap_shared = {
 	.heap_free = FREE(mh_free),
 	.trim = trim,
 	.footprint = footprint,
+	.round_trips = round_trips,
 };

@@ -84,6 +84,7 @@ struct backend {
 	void	*(*deref)(uint64_t handle);
 	int	(*trim)(void);
 	uint64_t (*footprint)(void);		/* bytes of shared memory in use */
+	uint64_t (*round_trips)(void);		/* to a server, by all, so far */
 };
 
 /* A peer in a shared object of its own, peer_NAME.so, exports this. */

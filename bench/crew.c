@@ -26,7 +26,7 @@ struct member {
 
 static void work(struct member *m, pid_t parent)
 {
-	signal(SIGINT, SIG_DFL);	/* the shared file is the parent's */
+	signal(SIGINT, SIG_DFL);	/* a named file is the parent's */
 	signal(SIGTERM, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)

@@ -48,31 +48,50 @@ static struct bench_shared *map(int fd, uint64_t bytes)
 	return NULL;
 }
 
-struct bench_shared *page_make(const struct bench_params *p,
-			       uint64_t area_bytes, bool for_others)
+/* Workers that are forked have the descriptor: nothing can be left behind. */
+static int make_nameless(void)
 {
-	uint64_t head = PAGE(sizeof(struct bench_shared));
-	int fd = mkostemp(path, O_CLOEXEC);
-	struct bench_shared *s;
+	int fd = memfd_create("bench", MFD_CLOEXEC);
 
-	if (fd < 0) {
-		fprintf(stderr, "bench: %s: %s\n", path, strerror(errno));
-		return NULL;
-	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static int make_named(void)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/shm/mheap-bench-XXXXXX");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return fd;
 	maker = getpid();
 	atexit(drop_file);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	if (for_others)
-		fchmod(fd, 0666);
-	s = map(fd, head + PAGE(area_bytes));
-	close(fd);
-	if (s) {
-		s->p = *p;
-		s->total_bytes = head + PAGE(area_bytes);
-		s->area_off = head;
-		s->area_bytes = area_bytes;
+	fchmod(fd, 0666);
+	return fd;
+}
+
+struct bench_shared *page_make(const struct bench_params *p,
+			       uint64_t area_bytes, bool for_others)
+{
+	uint64_t head = PAGE(sizeof(struct bench_shared));
+	int fd = for_others ? make_named() : make_nameless();
+	struct bench_shared *s;
+
+	if (fd < 0) {
+		fprintf(stderr, "bench: no shared file %s: %s\n", path,
+			strerror(errno));
+		return NULL;
 	}
+	s = map(fd, head + PAGE(area_bytes));
+	if (!s)
+		return NULL;
+	s->p = *p;
+	s->total_bytes = head + PAGE(area_bytes);
+	s->area_off = head;
+	s->area_bytes = area_bytes;
 	return s;
 }
 

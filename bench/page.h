@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * page.h - the parent's side of the shared file: made before the workers, gone
- * after them, whatever ends the program short of SIGKILL.
+ * after them.  It has a name only if a back end launches the workers.
  */
 #ifndef BENCH_PAGE_H
 #define BENCH_PAGE_H
@@ -9,8 +9,8 @@
 #include "bench/bench.h"
 
 /*
- * for_others: processes of another user open it too.  NULL: no room, it said
- * why.
+ * for_others: who isn't forked, perhaps of another user, opens it too.  NULL: no
+ * room, it said why.
  */
 struct bench_shared *page_make(const struct bench_params *p,
 			       uint64_t area_bytes, bool for_others);

@@ -23,15 +23,29 @@ B_INLINE uint64_t pairs(struct worker *w, size_t size, uint64_t n)
 	return n;
 }
 
+static uint64_t round_trips(const struct worker *w)
+{
+	return w->b->round_trips ? w->b->round_trips() : 0;
+}
+
+static void report_trips(struct worker *w, uint64_t before)
+{
+	if (w->b->round_trips)
+		bench_metric(w->r, "daemon_calls",
+			     (double)(round_trips(w) - before));
+}
+
 RUN(large)
 {
 	size_t size = w->p->size;
-	uint64_t n = w->p->ops;
+	uint64_t n = w->p->ops, before;
 
 	pairs(w, size, WARM_UP);
+	before = round_trips(w);
 	b_start(w);
 	n = pairs(w, size, n);
 	b_stop(w, n);
+	report_trips(w, before);
 }
 
 /* kept: a ring, empty places are NULL. */
@@ -56,12 +70,14 @@ RUN(large_fifo)
 {
 	void *kept[KEPT] = { NULL };
 	size_t size = w->p->size;
-	uint64_t n = w->p->ops;
+	uint64_t n = w->p->ops, before;
 
 	turns(w, kept, size, WARM_UP);
+	before = round_trips(w);
 	b_start(w);
 	n = turns(w, kept, size, n);
 	b_stop(w, n);
+	report_trips(w, before);
 	for (unsigned i = 0; i < KEPT; i++)
 		if (kept[i])
 			b_free(w, kept[i]);

@@ -3,10 +3,10 @@
  * boost_table.c - the back ends boost174 and boost181: the table of functions
  * over boost.cpp, the segment's name and size.
  *
- * A segment never grows and gives nothing back.  What it takes: Boost 1.74 makes
- * it sparse, so its blocks are the pages that were ever touched; 1.81 commits
- * all of it at birth, so it always has the size given here and that figure
- * would say nothing about Boost: left out.
+ * A segment never grows and gives nothing back.  Boost 1.74 makes it sparse, so
+ * its blocks are the pages that were ever touched.  1.81 commits all of it at
+ * birth, whatever it will hold: no footprint, so the harness counts the pages
+ * that its own process has touched.
  */
 #include <stdio.h>
 #include <sys/stat.h>

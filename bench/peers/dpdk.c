@@ -6,8 +6,8 @@
  * faulted in at once; the workers inherit it by fork, at the same address.  The
  * heads of its heaps are in a file that it maps in its runtime folder, so that
  * must be shared too: hence not --in-memory, which makes them private, but a
- * folder of our own.  What the memory holds can't be told from what it takes:
- * no footprint.
+ * folder of our own.  As all of it is there from the start, no footprint: the
+ * harness counts the pages that its own process has touched.
  *
  * EAL pins the thread that starts it.  Where a worker runs is the harness's
  * choice: put back.

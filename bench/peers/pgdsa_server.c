@@ -155,6 +155,7 @@ static int start(void)
 		"-c", "dynamic_shared_memory_type=posix", NULL,
 	};
 
+	unlink(log_path);		/* initdb's */
 	snprintf(dirs, sizeof(dirs), "unix_socket_directories=%s", folder);
 	server = spawn(argv);
 	return server < 0 ? -EAGAIN : 0;

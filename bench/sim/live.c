@@ -254,7 +254,7 @@ void live_run(const struct live *w, struct live_result *ret)
 	struct area *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	double seconds = w->seconds;
-	pid_t pid[PROCS_MAX];
+	pid_t pid[PROCS_MAX] = { 0 };
 	mh_heap *h;
 
 	if (area == MAP_FAILED) {
