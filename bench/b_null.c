@@ -35,7 +35,7 @@ void null_plan(unsigned workers, bool passes)
 }
 
 /* Behind each ring is room for an object that begins at its last byte. */
-static uint64_t stride(void)
+static size_t stride(void)
 {
 	return ring_bytes + OBJECT_MAX;
 }
@@ -50,9 +50,8 @@ static int create(uint64_t bytes)
 		   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (all != MAP_FAILED)
 		return 0;
-	fprintf(stderr, "null: no %llu bytes of address range: %s; fewer "
-		"workers need less\n",
-		(unsigned long long)(n_workers * stride()), strerror(errno));
+	fprintf(stderr, "null: no %zu bytes of address range: %s; fewer "
+		"workers need less\n", n_workers * stride(), strerror(errno));
 	return -1;
 }
 

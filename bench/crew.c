@@ -19,8 +19,8 @@
 struct member {
 	const char	*shared_file;
 	struct backend	*b;
-	unsigned	index;
 	pthread_t	thread;
+	unsigned	index;
 	pid_t		pid;
 };
 

@@ -78,6 +78,26 @@ EXTRA_PROGRAMS += %D%/bench
 	$(NULL)
 %C%_bench_LDADD = %D%/libbenchworker.la libmheap.la -ldl -lm
 
+# Built by peers/build.sh against what is installed.
+EXTRA_DIST += \
+	%D%/peers/apr.c \
+	%D%/peers/boost.cpp \
+	%D%/peers/boost.h \
+	%D%/peers/boost_table.c \
+	%D%/peers/build.sh \
+	%D%/peers/dpdk.c \
+	%D%/peers/dpdk.h \
+	%D%/peers/dpdk_malloc.c \
+	%D%/peers/dpdk_mempool.c \
+	%D%/peers/install.sh \
+	%D%/peers/pgdsa.c \
+	%D%/peers/pgdsa_backend.c \
+	%D%/peers/pgdsa_server.c \
+	%D%/peers/pgdsa_server.h \
+	%D%/peers/scratch.c \
+	%D%/peers/scratch.h \
+	$(NULL)
+
 # The slow paths, from inside the library.
 EXTRA_PROGRAMS += %D%/slow
 %C%_slow_SOURCES = \

@@ -12,19 +12,35 @@
 #include <string.h>
 
 #define TARGET_MAX	64u
-#define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 */
+#define TARGET_BYTES	(2u << 20)	/* of a class */
+#define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 ... */
+#define USE_SHARE	16u	/* ... and below this share of the pages in use */
+#define USE_LEAST	(1u << 20)
 
 static uint64_t span_bytes(uint32_t spc)
 {
 	return npages_bytes((npages){ sc_npages(spc_size_class(spc)) });
 }
 
+/* What all provisioned spans together may be: little of a small heap. */
+static uint64_t provision_most(const struct heap *h)
+{
+	uint64_t limit = h->limit ? h->limit : h->sg.geo.reserve_bytes;
+	uint64_t use = npages_bytes(pages_in_use(h->pages)) / USE_SHARE;
+
+	limit /= PROVISION_SHARE;
+	if (use < USE_LEAST)
+		use = USE_LEAST;
+	return use < limit ? use : limit;
+}
+
 static void set_target(struct heap *h, uint32_t spc, uint32_t n)
 {
-	uint64_t most = (h->limit ? h->limit : h->sg.geo.reserve_bytes) /
-			PROVISION_SHARE;
+	uint64_t most = provision_most(h);
 	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(spc);
 
+	if (n * span_bytes(spc) > TARGET_BYTES)
+		n = (uint32_t)(TARGET_BYTES / span_bytes(spc));
 	while (n && rest + n * span_bytes(spc) > most)
 		n /= 2;
 	h->provisioned = rest + n * span_bytes(spc);
@@ -56,11 +72,28 @@ void provision_all(struct heap *h)
 			return;
 }
 
+/* Large runs that somebody freed: what a stripe has of them is all that is. */
+static void take_large(struct heap *h, uint32_t spc)
+{
+	struct geom g;
+	unsigned busy;
+	bool low;
+
+	retire_begin(h);
+	while (central_pop(&h->sg, h->me, spc, &g, &low, &busy))
+		span_settle(h, &g, false);
+	retire_end(h);
+}
+
 /* A stripe of the class ran low: aim higher, and fill up. */
 static void want(struct heap *h, uint32_t spc)
 {
 	uint32_t t;
 
+	if (spc < SPAN_CLASSES && !spc_size_class(spc)) {
+		take_large(h, spc);
+		return;
+	}
 	if (!span_class_ok(spc))
 		return;
 	t = h->target[spc];

@@ -81,14 +81,17 @@ int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
 	return 0;
 }
 
-/* Is LISTED by us: into a stripe, or if it is a large run to the daemon. */
+/*
+ * Is LISTED by us: into a stripe.  A large run is the page heap's: the daemon
+ * comes for it.  (Where all stripes are busy its sweep finds it.)
+ */
 void offer_span(mh_heap *h, const struct geom *g)
 {
+	central_push(&h->sg, h->r->me, g->spc, g->id);
 	if (!spc_size_class(g->spc)) {
-		hint_sweep(h);
+		want_spans(h, g->spc);
 		return;
 	}
-	central_push(&h->sg, h->r->me, g->spc, g->id);
 	if (add_rlx(&h->r->returned, 1) % RETURNED_HINT == 0)	/* [A1] */
 		hint_sweep(h);
 }

@@ -29,7 +29,7 @@
 #define PAGE		RULE_PAGE
 #define MIN_PAGES	4u
 #define MAX_PAGES	16u
-#define GOOD_SLOTS	64u	/* slots that make refills rare enough */
+#define GOOD_SLOTS	32u	/* slots that make refills rare enough */
 #define LEAST_SLOTS	4u
 #define GOOD_TAIL	64u	/* a tail of 1/64 of the span is no matter */
 #define CACHE_BYTES	(256u << 10)

@@ -60,7 +60,8 @@ dpdk() {
 	local name=$1
 
 	pkg-config --exists libdpdk || { why="no libdpdk-dev"; return 1; }
-	"${cc[@]}" $(pkg-config --cflags libdpdk) "${link[@]}" \
+	"${cc[@]}" $(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g') \
+		"${link[@]}" \
 		"$src/${name/-/_}.c" "$src/dpdk.c" "$src/scratch.c" \
 		-Wl,--no-as-needed -lrte_mempool_ring -Wl,--as-needed \
 		-lrte_mempool -lrte_eal -o "$out/peer_$name.so"

@@ -19,7 +19,7 @@
 #include "libclient/client.h"
 
 #define PROCS_MAX	256u
-#define WARM_US		150000
+#define WARM_US		600000
 
 struct ring {
 	_Atomic uint64_t head __attribute__((aligned(128)));

@@ -104,6 +104,7 @@ struct proc {
 	bool	     pushed, came_back;	/* by its own frees, since a refill */
 	uint32_t     cursor, returned, waved, calm;
 	uint32_t     keep, let_go;	/* wholly free spans */
+	uint64_t    *seen;		/* bit per span that it has mapped */
 };
 
 struct config {

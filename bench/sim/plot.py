@@ -34,22 +34,26 @@ def save(fig, folder, name):
 
 
 def efficiency(res, folder):
-    fig, ax = new("128 cores, 500 ns of own work per object (simulated)",
-                  "processes", "throughput / ideal, %")
+    fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
     kinds = (("10 % freed elsewhere", {"remote": 0.1, "wave": 0}, "tab:blue"),
              ("all freed elsewhere", {"remote": 1, "wave": 0}, "tab:orange"),
              ("waves", {"remote": 0, "wave": 32768}, "tab:green"))
-    for label, where, color in kinds:
-        for paced, style, state in ((0, "o-", "today"), (4096, "s--", "changed")):
-            rows = res.some("scale", think=500, paced=paced, **where)
-            if rows:
+    for ax, think in zip(axes, (0, 500)):
+        ax.set_title(f"{think} ns of own work per object")
+        ax.set_xlabel("processes on 128 cores (simulated)")
+        ax.grid(True, alpha=0.3)
+        for label, where, color in kinds:
+            for paced, style in ((0, "o-"), (4096, "s--")):
+                rows = res.some("scale", think=think, paced=paced, **where)
                 ax.plot([r["procs"] for r in rows],
                         [100 * r["efficiency"] for r in rows], style,
-                        color=color, label=f"{label}, {state}")
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(PROCS, [f"{p:,}" for p in PROCS])
-    ax.set_ylim(0, 105)
-    ax.legend()
+                        color=color, label=label if not paced else
+                        f"{label}, changed" if rows else None)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(PROCS, [f"{p:,}" for p in PROCS])
+    axes[0].set_ylabel("throughput / ideal, %")
+    axes[0].set_ylim(0, 105)
+    axes[0].legend()
     save(fig, folder, "efficiency")
 
 
@@ -59,13 +63,15 @@ def stripes(res, folder):
     for p in PROCS:
         rows = sorted(res.some("stripes", procs=p), key=lambda r: r["stripes"])
         x = [r["stripes"] for r in rows]
+        said = [100 * model.busy(res.costs, r["pops"], r["stripes"], p, 128)
+                for r in rows]
         ax.plot(x, [100 * r["busy"] for r in rows], "o", color=COLORS[p],
                 label=f"{p:,} processes, simulated")
-        ax.plot(x, [100 * model.busy(res.costs, r["pops"], r["stripes"], p, 128)
-                    for r in rows], "-", color=COLORS[p],
-                label=f"{p:,} processes, formula")
+        ax.plot([n for n, y in zip(x, said) if y], [y for y in said if y], "-",
+                color=COLORS[p], label=f"{p:,} processes, formula")
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
+    ax.set_ylim(0.01, 200)
     ax.set_xticks(x, [f"{s:.0f}" for s in x])
     ax.legend()
     save(fig, folder, "stripes")
@@ -73,16 +79,19 @@ def stripes(res, folder):
 
 def sweep(res, folder):
     fig, ax = new("256 processes, 128 cores, passing, 500 ns per object "
-                  "(simulated)", "span ids in the heap", "daemon busy, %")
-    for paced, label in ((0, "today: a hint sweeps all ids"),
-                         (4096, "4,096 ids for a hint")):
+                  "(simulated)", "span ids in the heap", "%")
+    for paced, label, color in ((0, "a hint sweeps all ids", "tab:blue"),
+                                (4096, "a hint sweeps 4,096", "tab:orange")):
         rows = sorted((r for r in res.runs["ids"] if r["paced"] == paced),
                       key=lambda r: r["ids"])
-        ax.plot([max(r["ids"], r["spans"]) for r in rows],
-                [100 * min(1, r["daemon"]) for r in rows], "o-", label=label)
+        x = [max(r["ids"], r["spans"]) for r in rows]
+        ax.plot(x, [100 * min(1, r["daemon"]) for r in rows], "o-",
+                color=color, label=f"daemon busy, {label}")
+        ax.plot(x, [100 * r["efficiency"] for r in rows], "s--", color=color,
+                label=f"throughput / ideal, {label}")
     ax.set_xscale("log")
     ax.set_ylim(0, 105)
-    ax.legend()
+    ax.legend(loc="lower left")
     save(fig, folder, "sweep")
 
 
@@ -104,7 +113,7 @@ def restart(res, folder):
     ax.axvline(1 << 25, color="gray", linestyle=":", label="1 TiB of 64 B")
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.legend()
+    ax.legend(loc="lower right")
     save(fig, folder, "restart")
 
 

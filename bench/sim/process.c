@@ -26,13 +26,14 @@ static void send(struct world *w, struct proc *p, struct chunk c)
 }
 
 /*
- * The ring's own lines, eight objects in each, and its head or tail: what the
- * application pays for passing objects, whoever allocates them.
+ * The ring's own lines, eight objects in each, and once a round its head or
+ * tail: what the application pays for passing objects, whoever allocates them.
  */
 static double ring_lines(const struct world *w, const struct proc *from,
-			 const struct proc *to, uint32_t n)
+			 const struct proc *to, uint32_t n, bool once)
 {
-	return (n / 8.0 + 1) * line_distance(&w->c, from->t.core, to->t.core);
+	return (n / 8.0 + once) *
+	       line_distance(&w->c, from->t.core, to->t.core);
 }
 
 /* --- what comes is freed --- */
@@ -104,7 +105,7 @@ static void consume(struct world *w, struct task *t)
 	p->doing = fifo_take(p->in, &p->in_head, &p->in_n, most);
 	p->in_objects -= p->doing.n;
 	if (w->c.procs > 1)
-		ring = ring_lines(w, sender(w, p), p, p->doing.n);
+		ring = ring_lines(w, sender(w, p), p, p->doing.n, !p->freed);
 	if (is_own(w, p, p->doing.span)) {
 		then(w, p, freed_own, p->doing.n * w->cost.shared_free + ring,
 		     0);
@@ -189,7 +190,7 @@ static void produced(struct world *w, struct task *t)
 	p->left -= n;
 	w->r.ops += n;
 	then(w, p, p->left ? produce : round_begin,
-	     leave ? ring_lines(w, p, neighbour(w, p), leave) : 0, 0);
+	     leave ? ring_lines(w, p, neighbour(w, p), leave, !p->left) : 0, 0);
 }
 
 /* As many as the array allows at once; then a refill. */

@@ -256,16 +256,26 @@ static void adopted(struct world *w, struct task *t)
 	refill(w, t);
 }
 
+/* Its pages are mapped into a process once. */
+static bool first_visit(struct proc *p, uint32_t span)
+{
+	uint64_t bit = 1ull << span % 64, was = p->seen[span / 64];
+
+	p->seen[span / 64] |= bit;
+	return !(was & bit);
+}
+
 /* The live line and the parked bytes come from who had the span before. */
 static double adopt_cost(struct world *w, struct proc *p)
 {
 	const struct class_costs *k = kind_costs(w);
 	double each = w->c.wave ? k->adopt_owned : k->adopt, ns = 0;
 
-	if (w->c.fresh)
-		each += w->pages * w->cost.map_page;
-	for (uint32_t i = 0; i < p->n_got; i++)
+	for (uint32_t i = 0; i < p->n_got; i++) {
 		ns += each + 2 * line_write(w, line_live(p->got[i]), p->t.core);
+		if (w->c.fresh && first_visit(p, p->got[i]))
+			ns += w->pages * w->cost.map_page;
+	}
 	return ns;
 }
 

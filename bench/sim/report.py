@@ -351,6 +351,8 @@ def growth(res):
         f"{short(c['serve.64'] / 1e3)} us of that is the span.\n"
         f"- Provisioning: {short(c['provision.64'] / 1e3)} us a span: "
         f"{short(1e3 / c['provision.64'])} M spans/s.\n"
+        f"- A span's first visit to a process: {short(8 * c['map_page'] / 1e3)} "
+        f"us for one of 32 KiB, once for each process and span.\n"
         f"- A dead client: {short(c['reclaim_id'])} ns for each id of the heap "
         f"and {short(c['reclaim_span'])} ns for each span of its own. A table "
         f"of 33.5 M ids takes {span_time(dead)} to look through, and 1,024 "

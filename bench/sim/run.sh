@@ -88,8 +88,8 @@ validate() {
 					seconds=$live_seconds
 			done
 			echo "real.txt procs=$p $w cores=$(nproc) complex=64" \
-				"stripes=$stripes warm_ms=$((ms * 2))" \
-				"run_ms=$((ms * 4))"
+				"fresh=1 stripes=$stripes warm_ms=600" \
+				"run_ms=$((ms * 10))"
 		done
 	done
 }

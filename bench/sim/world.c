@@ -179,8 +179,11 @@ static void set_up(struct world *w)
 	w->d.t.core = w->c.cores - 1;
 	w->d.t.next = daemon_begin;
 	w->d.t.asleep = true;
-	for (uint32_t i = 0; i < w->c.procs; i++)
+	for (uint32_t i = 0; i < w->c.procs; i++) {
+		if (w->c.fresh)
+			w->proc[i].seen = zeroed(SPANS_MAX / 64, 8);
 		start_proc(w, i);
+	}
 }
 
 static double latency(const struct tally *r, double q)
