@@ -55,7 +55,7 @@ struct replay {
 /* The trace, in memory of this worker's own and resident, like its slots. */
 static inline struct replay prepare(const struct worker *w)
 {
-	struct replay r;
+	struct replay r = { .event = NULL };
 	struct trace t;
 	uint64_t *event;
 	size_t bytes;
