@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit.c - memory behind pages.  The arena is a sparse file; a page is handed
- * out only after fallocate has put memory behind it, so a full tmpfs is an
- * error here and never a SIGBUS in a client.
+ * out only after a job has put memory behind it, so a full tmpfs is an error
+ * here and never a SIGBUS in a client.  What is asked for gets it by fallocate;
+ * ahead.c has it before that, if it can.
  *
  * Pages in a job (being committed or punched) are marked allocated in the page
  * heap: they belong to nobody else meanwhile.  A commit bit is set after the
@@ -16,12 +17,11 @@
 #include <string.h>
 
 #define ARENA_PAGES	(64u << 20 >> PAGE_SHIFT)
-#define FIRST_WINDOW	(1u << 20 >> PAGE_SHIFT)
+#define WINDOW		(256u << 10 >> PAGE_SHIFT)
 #define IN_FLIGHT_MAX	(64ull << 20)
 #define PUNCH_MAX	(4ull << 20)	/* no run of the scavenger is longer */
 
-/* The next 64 MiB of the reserve become part of the page heap. */
-static int grow(struct heap *h)
+int commit_grow(struct heap *h)
 {
 	struct seg *sg = &h->sg;
 	uint32_t top = seg_page_top(sg);
@@ -47,11 +47,15 @@ static int grow(struct heap *h)
 
 static void commit_bits(struct heap *h, pgno start, npages len, bool on)
 {
-	for (uint32_t p = start.n; p < start.n + len.n; p++) {
-		_Atomic uint64_t *w = &h->sg.commit[p / 64];
-		uint64_t old = ld_rlx(w), bit = 1ull << p % 64;	/* [G3] */
+	uint32_t p = start.n, end = p + len.n;
 
-		st_rlx(w, on ? old | bit : old & ~bit);		/* [G3] */
+	while (p < end) {
+		_Atomic uint64_t *w = &h->sg.commit[p / 64];
+		uint32_t n = 64 - p % 64 < end - p ? 64 - p % 64 : end - p;
+		uint64_t old = ld_rlx(w), bits = ~0ull >> (64 - n) << p % 64;
+
+		st_rlx(w, on ? old | bits : old & ~bits);	/* [G3] */
+		p += n;
 	}
 }
 
@@ -61,8 +65,7 @@ static uint64_t in_use_bytes(const struct heap *h)
 	       heap_meta_bytes(h);
 }
 
-/* Pages that the limit still allows to commit. */
-static uint32_t allowance(const struct heap *h)
+uint32_t commit_allowance(const struct heap *h)
 {
 	uint64_t used = in_use_bytes(h), room;
 
@@ -81,6 +84,21 @@ static int make_room(struct heap *h)
 	if (!h->jobs)
 		commit_scavenge(h, true);
 	return h->jobs || in_use_bytes(h) < before ? -EAGAIN : -ENOMEM;
+}
+
+/*
+ * Only what a punch may win is waited for, not any job: others' commits may
+ * fail one after the other for ever.
+ */
+int commit_win_back(struct heap *h)
+{
+	uint64_t before = in_use_bytes(h);
+
+	ahead_rest(h);
+	if (!h->punching && pages_free_committed(h->pages).n)
+		commit_scavenge(h, true);
+	return h->punching || h->ahead.in_flight || in_use_bytes(h) < before ?
+	       -EAGAIN : -ENOMEM;
 }
 
 int commit_room(struct heap *h, uint64_t bytes)
@@ -105,22 +123,23 @@ static int job_start(struct heap *h, struct heap_job job)
 	*j = job;
 	j->began_ns = h->io.now_ns(h->io.arg);
 	j->next = h->jobs;
+	j->at = &h->jobs;
+	if (j->next)
+		j->next->at = &j->next;
 	h->jobs = j;
 	*(j->punch ? &h->punching : &h->in_flight) += bytes;
+	h->scav.coming += j->punch ? 0 : j->len.n;
 	r = h->io.start(h->io.arg, j);
 	if (r)
 		heap_job_done(h, j, r);
 	return 0;
 }
 
-static void job_unlink(struct heap *h, const struct heap_job *job)
+static void job_unlink(const struct heap_job *job)
 {
-	struct heap_job **at = &h->jobs;
-
-	while (*at && *at != job)
-		at = &(*at)->next;
-	if (*at)
-		*at = job->next;
+	*job->at = job->next;
+	if (job->next)
+		job->next->at = job->at;
 }
 
 /* The window was too wide for the memory there is: only what was asked for. */
@@ -141,18 +160,21 @@ static int commit_less(struct heap *h, const struct heap_job *job)
 	return r;
 }
 
-static void commit_done(struct heap *h, const struct heap_job *job, int res)
+/* The first `got` pages of the job have memory; all are free again. */
+static void job_commits(struct heap *h, const struct heap_job *job, npages got)
 {
 	h->in_flight -= npages_bytes(job->len);
-	if (!res) {
-		commit_bits(h, job->start, job->len, true);
-		pages_commit(h->pages, job->start, job->len);
-		if (h->window < ARENA_PAGES)
-			h->window *= 2;
-	} else {
-		h->window = FIRST_WINDOW;
+	h->scav.coming -= job->len.n;
+	if (got.n) {
+		commit_bits(h, job->start, got, true);
+		pages_commit(h->pages, job->start, got);
 	}
 	pages_free(h->pages, job->start, job->len);
+}
+
+static void commit_done(struct heap *h, const struct heap_job *job, int res)
+{
+	job_commits(h, job, (npages){ res ? 0 : job->len.n });
 	if (res && !commit_less(h, job))
 		return;
 	h->last_commit = res;
@@ -195,8 +217,20 @@ static void punch_more(struct heap *h)
 		if (punch(h, start, len))
 			break;
 	h->in_punch = false;
-	if (!h->punching)
+	if (!h->punching && !h->ahead.in_flight)
 		h->force_scavenge = false;
+}
+
+/* A trim takes what was got ahead, too. */
+static void ahead_done(struct heap *h, const struct heap_job *job, int res)
+{
+	job_commits(h, job, res ? job->got : job->len);
+	ahead_ended(h, job, res);
+	if (h->force_scavenge) {
+		scavenge_trim(&h->scav);
+		punch_more(h);
+	}
+	requests_retry(h);
 }
 
 static void punch_done(struct heap *h, const struct heap_job *job, int res)
@@ -222,20 +256,31 @@ static void punch_done(struct heap *h, const struct heap_job *job, int res)
 
 void heap_job_done(struct heap *h, struct heap_job *job, int res)
 {
-	job_unlink(h, job);
+	job_unlink(job);
 	if (job->punch)
 		punch_done(h, job, res);
+	else if (job->ahead)
+		ahead_done(h, job, res);
 	else
 		commit_done(h, job, res);
+	if (!job->punch)
+		provision_all(h);
 	free(job);
+	ahead_go(h);
 	heap_count(h);
 }
 
-/*
- * Widens [start, n) over free pages without memory behind it.  The window
- * doubles from job to job, so that the first request after a start waits for
- * 1 MiB and a heap that fills fast commits 64 MiB at a time.
- */
+int commit_ahead(struct heap *h, pgno start, npages n)
+{
+	int r = job_start(h, (struct heap_job){ .start = start, .len = n,
+						.need = n, .ahead = true });
+
+	if (r)
+		pages_free(h->pages, start, n);
+	return r;
+}
+
+/* Widens [start, n) over free pages without memory behind it. */
 static npages widen(struct heap *h, pgno start, npages n, uint32_t max)
 {
 	uint32_t end = start.n + n.n, top = seg_page_top(&h->sg);
@@ -266,7 +311,7 @@ static npages widen(struct heap *h, pgno start, npages n, uint32_t max)
 static int commit_run(struct heap *h, pgno start, npages n, uint32_t *ret_reason)
 {
 	uint32_t missing = pages_uncommitted(h->pages, start, n).n;
-	uint32_t room = allowance(h);
+	uint32_t room = commit_allowance(h);
 	npages len = n;
 	int r;
 
@@ -275,10 +320,8 @@ static int commit_run(struct heap *h, pgno start, npages n, uint32_t *ret_reason
 		pages_free(h->pages, start, n);
 		return make_room(h);
 	}
-	if (!h->window)
-		h->window = FIRST_WINDOW;
-	if (missing == n.n && npages_bytes(n) + h->in_flight < IN_FLIGHT_MAX)
-		len = widen(h, start, n, room < h->window ? room : h->window);
+	if (missing == n.n)
+		len = widen(h, start, n, room < WINDOW ? room : WINDOW);
 	*ret_reason = ENOMEM_BACKING;
 	h->last_commit = 0;
 	r = job_start(h, (struct heap_job){ .start = start, .len = len,
@@ -305,7 +348,7 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 
 	for (;;) {
 		if (!have_run(h, n, align, ret_start, &ready)) {
-			if (!grow(h))
+			if (!commit_grow(h))
 				continue;
 			if (h->jobs)	/* their pages may do, once free */
 				return -EAGAIN;
@@ -320,6 +363,17 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 			*ret_reason = h->no_memory;
 			return h->jobs ? -EAGAIN : -ENOMEM;
 		}
+		ahead_missed(h, *ret_start, n);
+		if (h->patient || (align.n == 1 && ahead_serves(h, n))) {
+			pages_free(h->pages, *ret_start, n);
+			return -EAGAIN;
+		}
+		/* Enough is under way; its end is waited for. */
+		if (h->in_flight &&
+		    h->in_flight + npages_bytes(n) > IN_FLIGHT_MAX) {
+			pages_free(h->pages, *ret_start, n);
+			return -EAGAIN;
+		}
 		r = commit_run(h, *ret_start, n, ret_reason);
 		if (r != -EAGAIN || h->jobs)
 			return r;
@@ -330,8 +384,10 @@ void commit_scavenge(struct heap *h, bool force)
 {
 	scavenge_tick(&h->scav, h->io.now_ns(h->io.arg),
 		      pages_in_use(h->pages));
-	if (force)
+	if (force) {
+		ahead_stop(h);
 		scavenge_trim(&h->scav);
+	}
 	h->force_scavenge |= force;
 	punch_more(h);
 }

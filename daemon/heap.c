@@ -152,8 +152,10 @@ void heap_tick(struct heap *h)
 	provision_all(h);
 	if (now >= h->next_decay) {
 		sweep_decay(h);
+		ahead_decay(h);
 		h->next_decay = now + DECAY_NS;
 	}
+	ahead_go(h);
 	sweep_some(h, SWEEP_IDS_PER_TICK);
 	commit_scavenge(h, false);
 	heap_count(h);

@@ -4,6 +4,7 @@
  *
  *	heap.c     making a heap, adopting one after a restart, counters
  *	commit.c   memory behind pages: growth, limit, punching
+ *	ahead.c    memory before it is asked for
  *	spans.c    span ids, blocks, a span's birth and death
  *	sweep.c    provisioning ahead of demand, the walk over the span table
  *	fence.c    state words that cannot be
@@ -25,13 +26,19 @@
 
 enum seg_kind { SEG_HEAP, SEG_CENTRAL, SEG_ARENA };
 
-/* Arena pages on their way to get memory, or to lose it. */
+/*
+ * Arena pages on their way to get memory, or to lose it.  Somebody waits for
+ * memory: fallocate, all of it or none.  Nobody waits (ahead): zeros are
+ * written, so that no client has to clear the pages; if that fails half way the
+ * first `got` pages have memory all the same.
+ */
 struct heap_job {
-	struct heap_job	*next;
+	struct heap_job	*next, **at;	/* at: what points to it */
 	pgno		 start;
 	npages		 len;
 	npages		 need;		/* what was asked for, before widening */
-	bool		 punch;
+	npages		 got;		/* ahead: set before it is done */
+	bool		 punch, ahead;
 	uint64_t	 began_ns;
 };
 
@@ -55,6 +62,19 @@ struct batch {
 	npages	len;
 };
 
+/* Memory got before it is asked for; all in pages.  See ahead.c. */
+struct ahead {
+	uint32_t target;	/* free with memory, wanted; 0: no growth */
+	uint32_t from, to;	/* the stretch that growth moves through */
+	uint32_t unit;		/* the last span that found no memory */
+	uint32_t in_flight;	/* of its jobs */
+	uint32_t got;		/* ever; wraps */
+	uint32_t got_then;	/* as of the last decay */
+	uint32_t widen_at;	/* got, when a target's worth was used */
+	uint64_t rest_until;	/* ns; memory was short */
+	bool	 busy;		/* a job that ends at once must not nest */
+};
+
 struct waiter {
 	uint16_t slot;
 	uint8_t	 cell;
@@ -67,6 +87,7 @@ struct heap {
 	struct pages	*pages;		/* of the arena */
 	struct pages	*blocks;	/* granules of central */
 	struct scavenger scav;
+	struct ahead	 ahead;
 	uint64_t	 limit;		/* bytes; 0: none */
 	uint64_t	 in_flight;	/* bytes being committed */
 	uint64_t	 punching;	/* bytes being punched */
@@ -77,12 +98,13 @@ struct heap {
 	bool		 batching;	/* between retire_begin and retire_end */
 	struct batch	 batch_pages, batch_blocks;
 	uint32_t	 block_top;	/* granules that h->blocks knows */
-	uint32_t	 window;	/* pages that the next commit may take */
 	int		 last_commit;	/* how the last commit job ended */
+	bool		 patient;	/* nobody waits: only ahead.c commits */
 	bool		 force_scavenge; /* a trim is under way */
 	bool		 in_punch;	/* a punch that ends at once must not nest */
 	uint16_t	 target[SPAN_CLASSES];	/* provisioned spans wanted */
 	uint8_t		 wanted[SPAN_CLASSES];	/* since the last decay */
+	uint64_t	 want_ns[SPAN_CLASSES];	/* when a stripe ran low */
 	uint64_t	 next_decay;	/* ns */
 	uint64_t	 provisioned;	/* bytes of all targets */
 	uint32_t	 sweep_at;	/* next id of the paced sweep */
@@ -133,10 +155,34 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
  * job makes room; -ENOMEM.
  */
 int commit_room(struct heap *h, uint64_t bytes);
+/*
+ * There is no memory behind the segments: free pages that have some give it
+ * back.  -EAGAIN: ask again, when a job has ended if one is under way; -ENOMEM:
+ * there are none.
+ */
+int commit_win_back(struct heap *h);
 void heap_job_done(struct heap *h, struct heap_job *job, int res);
+/* The run is taken: it gets memory by a job, and is free again then. */
+int commit_ahead(struct heap *h, pgno start, npages n);
+/* Pages that the limit still allows to commit. */
+uint32_t commit_allowance(const struct heap *h);
+/* The next 64 MiB of the reserve become part of the page heap. */
+int commit_grow(struct heap *h);
 /* Punches what the scavenger points at; force: all that is free, unpaced. */
 void commit_scavenge(struct heap *h, bool force);
 uint64_t commit_wake_at(struct heap *h);
+
+/* ahead.c */
+/* A run of n pages was wanted there and has no memory. */
+void ahead_missed(struct heap *h, pgno start, npages n);
+/* Does a job ahead give such a run soon? */
+bool ahead_serves(const struct heap *h, npages n);
+/* Starts what is missing; at the end of whatever may have taken pages. */
+void ahead_go(struct heap *h);
+void ahead_ended(struct heap *h, const struct heap_job *job, int res);
+void ahead_decay(struct heap *h);
+void ahead_stop(struct heap *h);
+void ahead_rest(struct heap *h);		/* ... for a second at least */
 
 /* spans.c */
 struct span_wish {

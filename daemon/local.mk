@@ -6,6 +6,7 @@ libdaemon_la_SOURCES = \
 	%D%/activation.c \
 	%D%/activation.h \
 	%D%/adopt.c \
+	%D%/ahead.c \
 	%D%/background.c \
 	%D%/background.h \
 	%D%/commit.c \

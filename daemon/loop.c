@@ -181,6 +181,20 @@ loop_id loop_fallocate(struct loop *l, int fd, int mode, uint64_t off,
 	return id;
 }
 
+loop_id loop_zero(struct loop *l, int fd, uint64_t off, uint64_t len,
+		  void (*cb)(void *arg, int res), void *arg)
+{
+	loop_id id = watch_start(l, (struct watch){ .kind = ZERO,
+						    .fd = fd,
+						    .off = off,
+						    .len = len,
+						    .cb.number = cb,
+						    .arg = arg });
+
+	l->in_flight += id != 0;
+	return id;
+}
+
 loop_id loop_signal(struct loop *l, int signo, void (*cb)(void *arg, int signo),
 		    void *arg)
 {
@@ -236,7 +250,7 @@ int loop_cancel(struct loop *l, loop_id id)
 
 	if (!w || w->dead)
 		return -ENOENT;
-	if (w->kind == FALLOCATE && !w->armed)
+	if (watch_is_file_work(w) && !w->armed)
 		l->in_flight--;
 	watch_end(l, w);
 	return 0;

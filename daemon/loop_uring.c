@@ -3,8 +3,8 @@
  * loop_uring.c - the event loop's back end on io_uring (made for Linux 6.1; it
  * makes do with 5.19).
  *
- * Owns the ring.  No locks: one thread, the one that made the ring.  It decides
- * nothing about watches beyond asking the kernel anew, and of its callers'
+ * Owns the ring and the zeros that loop_zero() writes.  No locks: one thread,
+ * the one that made the ring.  It decides nothing about watches beyond asking the kernel anew, and of its callers'
  * descriptors closes only connections that come for a watch already cancelled.
  *
  * A request's user_data is its watch's id, and a watch has one request at most.
@@ -17,6 +17,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@
 struct ring {
 	struct io_uring uring;
 	unsigned int armed; /* watches whose last completion is to come */
+	void *zeros;	    /* LOOP_ZERO_PIECE bytes, never written */
 };
 
 static int setup(struct io_uring *uring, unsigned int flags)
@@ -51,6 +53,24 @@ static int setup(struct io_uring *uring, unsigned int flags)
 	return -EOPNOTSUPP;
 }
 
+/* All of it is the kernel's one page of zeros: no memory, and in the cache. */
+static int zeros_map(struct ring *r)
+{
+	r->zeros = mmap(NULL, LOOP_ZERO_PIECE, PROT_READ,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (r->zeros == MAP_FAILED)
+		return -ENOMEM;
+	madvise(r->zeros, LOOP_ZERO_PIECE, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+static void ring_free(struct ring *r)
+{
+	if (r->zeros != MAP_FAILED)
+		munmap(r->zeros, LOOP_ZERO_PIECE);
+	free(r);
+}
+
 int ring_new(struct ring **ret_ring)
 {
 	struct ring *r = calloc(1, sizeof(*r));
@@ -58,15 +78,29 @@ int ring_new(struct ring **ret_ring)
 
 	if (!r)
 		return -ENOMEM;
-	ret = setup(&r->uring, BEST);
+	ret = zeros_map(r);
+	if (!ret)
+		ret = setup(&r->uring, BEST);
 	if (ret == -EINVAL)
 		ret = setup(&r->uring, LEAST);
 	if (ret) {
-		free(r);
+		ring_free(r);
 		return ret == -EINVAL ? -EOPNOTSUPP : ret;
 	}
 	*ret_ring = r;
 	return 0;
+}
+
+/* The next piece of a ZERO. */
+static void prepare_zero(struct ring *r, const struct watch *w,
+			 struct io_uring_sqe *sqe)
+{
+	uint64_t left = w->len - w->done;
+
+	io_uring_prep_write(sqe, w->fd, r->zeros,
+			    left < LOOP_ZERO_PIECE ? (unsigned int)left :
+						     LOOP_ZERO_PIECE,
+			    w->off + w->done);
 }
 
 static void arm(struct ring *r, struct watch *w, struct io_uring_sqe *sqe)
@@ -77,6 +111,8 @@ static void arm(struct ring *r, struct watch *w, struct io_uring_sqe *sqe)
 	else if (w->kind == FALLOCATE)
 		io_uring_prep_fallocate(sqe, w->fd, w->mode, (off_t)w->off,
 					(off_t)w->len);
+	else if (w->kind == ZERO)
+		prepare_zero(r, w, sqe);
 	else
 		io_uring_prep_poll_multishot(sqe, w->fd, w->events);
 	io_uring_sqe_set_data64(sqe, w->id);
@@ -90,10 +126,10 @@ static void disarm(struct watch *w, struct io_uring_sqe *sqe)
 	io_uring_sqe_set_data64(sqe, 0);
 }
 
-/* Work half done is no use to anybody, so a fallocate is never cancelled. */
+/* Work half done is no use to anybody, so what works on files runs on. */
 static bool lacks_request(const struct watch *w)
 {
-	return w->dead ? w->armed && w->kind != FALLOCATE : !w->armed;
+	return w->dead ? w->armed && !watch_is_file_work(w) : !w->armed;
 }
 
 void ring_prepare(struct loop *l)
@@ -172,10 +208,31 @@ static void on_fallocate(struct loop *l, struct watch *w, int res)
 	w->cb.number(w->arg, res);
 }
 
+/*
+ * After a piece that was cut short the next one says why, and after a piece
+ * that gave nothing it is over.
+ */
+static void on_zero(struct loop *l, struct watch *w, int res)
+{
+	if (res > 0)
+		w->done += (uint64_t)res;
+	if (!w->dead && (res == -EINTR || (res > 0 && w->done < w->len))) {
+		watch_look_at(l, w);
+		return;
+	}
+	l->in_flight--;
+	if (w->dead)
+		return;
+	watch_end(l, w);
+	w->cb.number(w->arg, w->done ? (int)w->done : res);
+}
+
 static void on_event(struct loop *l, struct watch *w, int res)
 {
 	if (w->kind == FALLOCATE)
 		on_fallocate(l, w, res);
+	else if (w->kind == ZERO)
+		on_zero(l, w, res);
 	else if (w->dead && w->kind == ACCEPT && res >= 0)
 		close(res);
 	else if (w->dead)
@@ -240,5 +297,5 @@ void ring_destroy(struct loop *l)
 	}
 	ring_prepare(l); /* lets go of those that were armed no more */
 	io_uring_queue_exit(&l->ring->uring);
-	free(l->ring);
+	ring_free(l->ring);
 }

@@ -8,7 +8,7 @@
  * the kernel what it lacks:
  *
  *	live, not armed		the request itself (first time, or again)
- *	dead, armed		a cancellation; a fallocate is left to run
+ *	dead, armed		a cancellation; work on files is left to run
  *	dead, not armed		nothing: the slot is free again
  *	live, armed		nothing
  *
@@ -28,7 +28,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-enum kind { ACCEPT, POLL, TIMER, FALLOCATE, SIGNAL };
+enum kind { ACCEPT, POLL, TIMER, FALLOCATE, ZERO, SIGNAL };
 
 struct watch {
 	loop_id id; /* generation << 32 | index in slots[] */
@@ -39,7 +39,7 @@ struct watch {
 	bool timed;  /* on timers: a TIMER, or an ACCEPT or POLL at rest */
 	int fd, mode;
 	unsigned int events;
-	uint64_t off, len;
+	uint64_t off, len, done;     /* done: bytes of a ZERO */
 	uint64_t due, every; /* ns, on the monotonic clock */
 	union {
 		void (*number)(void *arg, int n);
@@ -63,6 +63,11 @@ struct loop {
 	bool stop, turning;
 	struct ring *ring;
 };
+
+static inline bool watch_is_file_work(const struct watch *w)
+{
+	return w->kind == FALLOCATE || w->kind == ZERO;
+}
 
 /* loop.c, for the back end. */
 struct watch *watch_find(struct loop *l, loop_id id); /* dead ones too */

@@ -163,9 +163,12 @@ pagesum pagebits_summarize(const struct pagebits *b)
 
 	for (uint32_t k = 0; k < PAGEBITS_WORDS; k++) {
 		uint64_t x = b->w[k];
+		uint32_t low = low_ones(x), high = high_ones(x);
+		uint32_t edge = low > high ? low : high;
 
-		sumrun_add(&r, sum_pack(low_ones(x), longest(x, r.max),
-					high_ones(x)), 64);
+		/* Mostly the longest run is one at an edge, soon seen. */
+		edge = longest(x, edge > r.max ? edge : r.max);
+		sumrun_add(&r, sum_pack(low, edge, high), 64);
 	}
 	return sum_pack(r.start, r.max, r.run);
 }

@@ -260,6 +260,19 @@ npages pages_uncommitted(const struct pages *p, pgno start, npages n)
 	return (npages){ count };
 }
 
+npages pages_ready(const struct pages *p, pgno from, pgno end)
+{
+	uint32_t at = from.n, stop = end.n < p->end ? end.n : p->end, count = 0;
+	struct piece w;
+
+	while (next_piece(&at, stop, &w)) {
+		struct pagebits held = chunk_held(&p->chunk[w.c]);
+
+		count += pagebits_count(&held, w.i, w.n);
+	}
+	return (npages){ count };
+}
+
 /* How many free pages have memory is what a change of memory changes. */
 static void set_committed(struct pages *p, pgno start, npages n, bool on)
 {

@@ -66,7 +66,10 @@ int pages_take(struct pages *p, pgno start, npages n);
 /* Pages of the range that are in the heap and have no memory. */
 npages pages_uncommitted(const struct pages *p, pgno start, npages n);
 
-/* The first maximal run of such pages in [from, end); false: there is none. */
+/* Free pages of [from, end) that have memory. */
+npages pages_ready(const struct pages *p, pgno from, pgno end);
+
+/* The first maximal run of pages without memory in [from, end), if any. */
 bool pages_next_uncommitted(const struct pages *p, pgno from, pgno end,
 			    pgno *ret_start, npages *ret_n);
 

@@ -84,6 +84,12 @@ static int serve_alloc(struct heap *h, const struct request *q,
 		sweep_all(h, false);
 		r = span_new(h, &wish, SPAN_GRANTED, q->who, &id, ret_reason);
 	}
+	while (r == -ENOMEM && *ret_reason == ENOMEM_BACKING) {
+		r = commit_win_back(h);
+		if (r == -EAGAIN && !h->jobs)
+			r = span_new(h, &wish, SPAN_GRANTED, q->who, &id,
+				     ret_reason);
+	}
 	if (!r)
 		h->client_spans[q->who.slot]++;
 	*ret_id = id.n;
@@ -236,6 +242,7 @@ void requests_serve(struct heap *h)
 		}
 	}
 	sweep_wants(h);
+	ahead_go(h);
 }
 
 void requests_serve_all(struct heap *h)

@@ -6,7 +6,8 @@
  * run hours in a moment.
  *
  * Pages in flight count as in use in the page table, because they are taken;
- * here they count as gone, since their memory is.
+ * here they count as gone, since their memory is.  So do pages that are coming:
+ * nobody uses them yet.
  */
 #include "daemon/scavenge.h"
 
@@ -46,7 +47,7 @@ static uint32_t minus(uint32_t a, uint32_t b)
 static void note(struct scavenger *s, npages in_use)
 {
 	uint32_t *peak = &s->peak[s->tick % SCAVENGE_WINDOW];
-	uint32_t n = minus(in_use.n, s->in_flight);
+	uint32_t n = minus(in_use.n, s->in_flight + s->coming);
 
 	if (n > *peak)
 		*peak = n;

@@ -45,6 +45,7 @@ struct scavenger {
 	uint64_t next_tick;
 	uint64_t next_at;		/* the pacer: not before this time */
 	uint64_t work_ns;		/* done since the last pause */
+	uint32_t coming;		/* taken pages that are getting memory */
 	uint32_t in_flight;		/* pages being released */
 	uint32_t busy;			/* of them, the background's */
 	bool idle;			/* nothing to do until the next tick */
@@ -56,8 +57,8 @@ struct scavenger {
 void scavenge_init(struct scavenger *s, uint64_t now);
 
 /*
- * Counts the pages in use (those being released included, as the page table
- * has it) towards the peak; cheap, so call it as often as they may have peaked.
+ * Counts the pages in use (those being released or coming included, as the page
+ * table has it) towards the peak; cheap, so call it as often as they may have peaked.
  * If a tick is due, the window moves on, chunks age by a generation and both
  * passes begin at the top again.  The background waits for the second tick, to
  * have seen a peak.

@@ -3,8 +3,9 @@
  * store_io.c - the kernel's side of a heap: memory behind pages, now or by a
  * job of the event loop, and waking clients.  See store.h.
  *
- * A job that is under way when the daemon ends runs to its end in the kernel;
- * its pages are then taken for pages without memory, which is safe.
+ * A job that is under way when the daemon ends runs to its end in the kernel,
+ * or as far as it comes; its pages are then taken for pages without memory,
+ * which is safe.
  */
 #include "daemon/store.h"
 
@@ -17,6 +18,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PUNCH	(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 
 struct store_job {
 	struct store	*st;
@@ -44,20 +47,43 @@ static void job_done(void *arg, int res)
 		st->job_ended(st->arg);
 }
 
+/* So many bytes have zeros: whole pages count, the rest goes back. */
+static void job_zeroed(void *arg, int res)
+{
+	struct store_job *sj = arg;
+	uint64_t got = res < 0 ? 0 : (uint64_t)res & ~(PAGE_BYTES - 1ull);
+
+	if (res > 0 && (uint64_t)res > got)
+		fallocate(sj->st->files.rw[SEG_ARENA], PUNCH,
+			  (off_t)(pgno_offset(sj->job->start) + got),
+			  (off_t)((uint64_t)res - got));
+	sj->job->got.n = (uint32_t)(got >> PAGE_SHIFT);
+	job_done(arg, sj->job->got.n == sj->job->len.n ? 0 :
+		      res < 0 ? res : -ENOSPC);
+}
+
+static bool start_job(struct store *st, struct store_job *sj)
+{
+	struct heap_job *job = sj->job;
+	uint64_t off = pgno_offset(job->start), len = npages_bytes(job->len);
+	int fd = st->files.rw[SEG_ARENA];
+
+	return job->ahead ? loop_zero(st->loop, fd, off, len, job_zeroed, sj) :
+	       loop_fallocate(st->loop, fd, job->punch ? PUNCH : 0, off, len,
+			      job_done, sj);
+}
+
 static int io_start(void *arg, struct heap_job *job)
 {
 	struct store *st = arg;
 	struct store_job *sj = malloc(sizeof(*sj));
-	int mode = job->punch ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : 0;
 
 	if (!sj)
 		return -ENOMEM;
 	sj->st = st;
 	sj->job = job;
 	LIST_INSERT_HEAD(&st->jobs, sj, link);
-	if (loop_fallocate(st->loop, st->files.rw[SEG_ARENA], mode,
-			   pgno_offset(job->start), npages_bytes(job->len),
-			   job_done, sj))
+	if (start_job(st, sj))
 		return 0;
 	LIST_REMOVE(sj, link);
 	free(sj);

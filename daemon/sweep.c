@@ -16,6 +16,7 @@
 #define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 ... */
 #define USE_SHARE	16u	/* ... and below this share of the pages in use */
 #define USE_LEAST	(1u << 20)
+#define HOT_NS		10000000ull	/* low again so soon: a hot class */
 
 static uint64_t span_bytes(uint32_t spc)
 {
@@ -52,16 +53,18 @@ int provision(struct heap *h, uint32_t spc)
 	struct span_wish wish = { .spc = spc };
 	uint32_t have = central_listed(&h->sg, spc), reason;
 	span_id id;
+	int r = 0;
 
-	for (; have < h->target[spc]; have++) {
-		int r = span_new(h, &wish, SPAN_LISTED, NOBODY, &id, &reason);
-
-		if (r)
-			return r;
-		if (!central_push(&h->sg, h->me, spc, id))
-			return 0;	/* LISTED all the same */
+	h->patient = true;
+	/* What was taken is wanted, though no stripe ran low. */
+	h->wanted[spc] |= have < h->target[spc];
+	for (; !r && have < h->target[spc]; have++) {
+		r = span_new(h, &wish, SPAN_LISTED, NOBODY, &id, &reason);
+		if (!r && !central_push(&h->sg, h->me, spc, id))
+			break;		/* LISTED all the same */
 	}
-	return 0;
+	h->patient = false;
+	return r;
 }
 
 /* What had to wait for memory, or was taken since. */
@@ -88,6 +91,7 @@ static void take_large(struct heap *h, uint32_t spc)
 /* A stripe of the class ran low: aim higher, and fill up. */
 static void want(struct heap *h, uint32_t spc)
 {
+	uint64_t now = h->io.now_ns(h->io.arg);
 	uint32_t t;
 
 	if (spc < SPAN_CLASSES && !spc_size_class(spc)) {
@@ -96,9 +100,10 @@ static void want(struct heap *h, uint32_t spc)
 	}
 	if (!span_class_ok(spc))
 		return;
-	t = h->target[spc];
+	t = h->target[spc] * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
+	h->want_ns[spc] = now;
 	h->wanted[spc] = 1;
-	set_target(h, spc, t >= TARGET_MAX ? t : t ? t * 2 : 1);
+	set_target(h, spc, t > TARGET_MAX ? TARGET_MAX : t ? t : 1);
 	provision(h, spc);
 }
 

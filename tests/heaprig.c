@@ -65,11 +65,28 @@ static void arena_clear(struct rig *r, const struct heap_job *job)
 		       npages_bytes(job->len));
 }
 
+/* As a tmpfs that runs full: the pages up to there have memory. */
+static int work_ahead(struct rig *r, struct heap_job *job, int res)
+{
+	uint32_t n = res ? r->partial : job->len.n;
+
+	MUST(n <= job->len.n);
+	while (job->got.n < n) {
+		if (set_backed(r, SEG_ARENA, job->start.n + job->got.n, 1, true))
+			return -ENOSPC;
+		job->got.n++;
+	}
+	r->partial = 0;
+	return res;
+}
+
 /* Does what the job is for, unless it is to fail. */
-static int job_work(struct rig *r, const struct heap_job *job, int res)
+static int job_work(struct rig *r, struct heap_job *job, int res)
 {
 	MUST(job->len.n && job->start.n + job->len.n <= r->sg.geo.npages);
-	*(job->punch ? &r->punches : &r->commits) += 1;
+	*(job->punch ? &r->punches : job->ahead ? &r->aheads : &r->commits) += 1;
+	if (job->ahead)
+		return work_ahead(r, job, res);
 	if (job->punch && !res)
 		res = r->punch_err;
 	if (res)

@@ -56,7 +56,8 @@ struct rig {
 	bool		 forgetful;	/* a daemon was killed in a job */
 	bool		 in_calls;	/* clients were stopped inside calls */
 	int		 punch_err;	/* what punches end with */
-	uint64_t	 commits, punches;
+	uint32_t	 partial;	/* pages that the next ahead to fail gets */
+	uint64_t	 commits, aheads, punches;
 	_Atomic uint32_t *woken[RIG_WAKES];
 	unsigned	 nwoken;
 	struct verify_report report;	/* of the last rig_check() */

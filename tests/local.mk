@@ -6,6 +6,7 @@
 
 UNIT_TESTS = \
 	%D%/multi/test_public \
+	%D%/unit/test_ahead \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
@@ -16,6 +17,7 @@ UNIT_TESTS = \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
+	%D%/unit/test_loop_zero \
 	%D%/unit/test_names \
 	%D%/unit/test_options \
 	%D%/unit/test_pagebits \
@@ -38,6 +40,7 @@ UNIT_TESTS = \
 # The ones that run under the thread sanitizer: many threads, one mapping, no
 # fork (it sees no race through two mappings).  `make check-tsan` runs them.
 TSAN_TESTS = \
+	%D%/unit/test_ahead \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \

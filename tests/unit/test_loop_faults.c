@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define MIB UINT64_C(1048576)
 
@@ -88,6 +89,60 @@ static void test_fallocate_interrupted_and_cancelled(void **state)
 	close(fd);
 }
 
+/* The piece after one that was cut short begins where that one ended. */
+static void test_zero_goes_on_where_it_was_cut(void **state)
+{
+	struct loop *l = *state;
+	int res = PENDING, fd = memfd_create("test_loop", 0);
+	struct stat st;
+
+	fault = (struct fault){ .from = MIB, .to = 8192, .times = 2 };
+	loop_zero(l, fd, 0, 2 * MIB + 16384, keep_result, &res);
+	while (res == PENDING)
+		assert_true(loop_once(l, 1000) > 0);
+	assert_int_equal(res, 2 * MIB + 16384);
+	assert_int_equal(fault.times, 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 2 * MIB + 16384);
+	close(fd);
+}
+
+static void test_zero_interrupted_is_tried_again(void **state)
+{
+	struct loop *l = *state;
+	int res = PENDING, fd = memfd_create("test_loop", 0);
+
+	fault = (struct fault){ .from = MIB, .to = -EINTR, .times = 3 };
+	loop_zero(l, fd, 0, MIB, keep_result, &res);
+	while (res == PENDING)
+		assert_true(loop_once(l, 1000) > 0);
+	assert_int_equal(res, MIB);
+	assert_int_equal(fault.times, 0);
+	assert_int_equal(loop_in_flight(l), 0);
+	close(fd);
+}
+
+/* What was written before memory ran out counts; nothing is an error. */
+static void test_zero_without_memory(void **state)
+{
+	struct loop *l = *state;
+	int res = PENDING, fd = memfd_create("test_loop", 0);
+
+	fault = (struct fault){ .from = 4096, .to = -ENOSPC, .times = 1 };
+	loop_zero(l, fd, 0, MIB + 4096, keep_result, &res);
+	while (res == PENDING)
+		assert_true(loop_once(l, 1000) > 0);
+	assert_int_equal(res, MIB);
+	fault.times = 1;
+	res = PENDING;
+	loop_zero(l, fd, 0, 4096, keep_result, &res);
+	while (res == PENDING)
+		assert_true(loop_once(l, 1000) > 0);
+	assert_int_equal(res, -ENOSPC);
+	assert_int_equal(loop_in_flight(l), 0);
+	close(fd);
+}
+
 struct ended {
 	int result, calls; /* calls before anything is to be read */
 	uint64_t rest;
@@ -144,6 +199,9 @@ static void test_rest_can_be_cancelled(void **state)
 static const struct CMUnitTest tests[] = {
 	WITH_LOOP(test_fallocate_interrupted_is_tried_again),
 	WITH_LOOP(test_fallocate_interrupted_and_cancelled),
+	WITH_LOOP(test_zero_goes_on_where_it_was_cut),
+	WITH_LOOP(test_zero_interrupted_is_tried_again),
+	WITH_LOOP(test_zero_without_memory),
 	WITH_LOOP(test_poll_ended_by_the_kernel_is_watched_on),
 	WITH_LOOP(test_poll_without_memory_rests_and_goes_on),
 	WITH_LOOP(test_rest_can_be_cancelled),
