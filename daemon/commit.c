@@ -105,6 +105,9 @@ static int job_start(struct heap *h, struct heap_job job)
 	*j = job;
 	j->began_ns = h->io.now_ns(h->io.arg);
 	j->next = h->jobs;
+	j->at = &h->jobs;
+	if (j->next)
+		j->next->at = &j->next;
 	h->jobs = j;
 	*(j->punch ? &h->punching : &h->in_flight) += bytes;
 	r = h->io.start(h->io.arg, j);
@@ -113,14 +116,11 @@ static int job_start(struct heap *h, struct heap_job job)
 	return 0;
 }
 
-static void job_unlink(struct heap *h, const struct heap_job *job)
+static void job_unlink(const struct heap_job *job)
 {
-	struct heap_job **at = &h->jobs;
-
-	while (*at && *at != job)
-		at = &(*at)->next;
-	if (*at)
-		*at = job->next;
+	*job->at = job->next;
+	if (job->next)
+		job->next->at = job->at;
 }
 
 /* The window was too wide for the memory there is: only what was asked for. */
@@ -222,7 +222,7 @@ static void punch_done(struct heap *h, const struct heap_job *job, int res)
 
 void heap_job_done(struct heap *h, struct heap_job *job, int res)
 {
-	job_unlink(h, job);
+	job_unlink(job);
 	if (job->punch)
 		punch_done(h, job, res);
 	else
@@ -319,6 +319,12 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 			pages_free(h->pages, *ret_start, n);
 			*ret_reason = h->no_memory;
 			return h->jobs ? -EAGAIN : -ENOMEM;
+		}
+		/* Enough is under way: who waits asks again at its end. */
+		if (h->in_flight &&
+		    h->in_flight + npages_bytes(n) > IN_FLIGHT_MAX) {
+			pages_free(h->pages, *ret_start, n);
+			return -EAGAIN;
 		}
 		r = commit_run(h, *ret_start, n, ret_reason);
 		if (r != -EAGAIN || h->jobs)

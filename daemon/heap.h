@@ -27,7 +27,7 @@ enum seg_kind { SEG_HEAP, SEG_CENTRAL, SEG_ARENA };
 
 /* Arena pages on their way to get memory, or to lose it. */
 struct heap_job {
-	struct heap_job	*next;
+	struct heap_job	*next, **at;	/* at: what points to it */
 	pgno		 start;
 	npages		 len;
 	npages		 need;		/* what was asked for, before widening */

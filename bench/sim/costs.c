@@ -27,6 +27,7 @@ static const struct row rows[] = {
 	ONE(wake, "futex wake of a sleeper on the other core, caller's side"),
 	ONE(swtch, "switch between two processes of one core (sched_yield)"),
 	ONE(map_page, "populate for reading, page cached and zeroed, per 4 KiB"),
+	ONE(again_page, "populate for reading what is mapped already, per 4 KiB"),
 	ONE(zero_page, "populate for reading after fallocate, per 4 KiB"),
 	ONE(commit_page, "fallocate, per 4 KiB"),
 	ONE(pop, "central_pop, from a list; with the lock held nearly all of it"),

@@ -29,7 +29,7 @@ struct costs {
 	/* the machine */
 	double line, line_mid;		/* from the other core: best, median */
 	double atomic, wake, swtch;
-	double map_page, zero_page, commit_page;	/* per 4 KiB */
+	double map_page, again_page, zero_page, commit_page;	/* per 4 KiB */
 	/* mcentral */
 	double pop, push, dispose, walk, scan;
 	/* the client */

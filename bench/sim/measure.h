@@ -36,6 +36,9 @@ double typical(struct samples *s);
 void pin(unsigned cpu);		/* this thread; ends the program if it can't */
 unsigned cpus(void);		/* that this process may use */
 
+/* A line between CPUs 0 and 1 at this moment: hosts move virtual CPUs. */
+double line_now(void);
+
 void measure_machine(struct costs *c);
 void measure_shm(struct costs *c);
 void measure_client(struct costs *c);
