@@ -34,7 +34,8 @@ struct costs {
 	double pop, push, dispose, walk, scan;
 	/* the client */
 	double alloc, free, shared_alloc, shared_free, foreign;
-	double null_swap, null_pass, null_wave;	/* the harness's own */
+	double swap, pass;		/* per object, in a live run's loop */
+	double null_wave;		/* that loop alone */
 	/* the daemon */
 	double ring, turn, trip;
 	double sweep_owned, sweep_full, sweep_listed;
