@@ -123,10 +123,11 @@ static inline bool pop_owned(struct arrays *a, uint32_t i, void **ret_p)
 static inline bool pop_shared(struct arrays *a, uint32_t i, void **ret_p)
 {
 	char *top = ld_rlx(&a->top[i]);				/* [A1] */
-	struct slot_ref *s = (struct slot_ref *)(void *)top - 1;
+	struct slot_ref *s;
 
 	if (__builtin_expect(top == a->base[i], 0))
 		return false;
+	s = (struct slot_ref *)(void *)top - 1;
 	st_rlx(s->parked, 0);					/* [P1] */
 	order_for_recovery();
 	st_rel(&a->top[i], (char *)s);				/* [A1] */

@@ -29,12 +29,13 @@ struct costs {
 	/* the machine */
 	double line, line_mid;		/* from the other core: best, median */
 	double atomic, wake, swtch;
-	double map_page, zero_page, commit_page;	/* per 4 KiB */
+	double map_page, again_page, zero_page, commit_page;	/* per 4 KiB */
 	/* mcentral */
 	double pop, push, dispose, walk, scan;
 	/* the client */
 	double alloc, free, shared_alloc, shared_free, foreign;
-	double null_swap, null_pass, null_wave;	/* the harness's own */
+	double swap, pass;		/* per object, in a live run's loop */
+	double null_wave;		/* that loop alone */
 	/* the daemon */
 	double ring, turn, trip;
 	double sweep_owned, sweep_full, sweep_listed;

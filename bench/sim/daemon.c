@@ -10,6 +10,8 @@
 
 #include "bench/sim/model.h"
 
+#define TARGET_MAX	64u
+
 static void turn(struct world *w, struct task *t);
 
 static void go(struct world *w, step_fn next, double ns)
@@ -69,6 +71,7 @@ static uint32_t span_new(struct world *w, enum state s)
 		fprintf(stderr, "sim run: more than %u spans\n", SPANS_MAX);
 		exit(1);
 	}
+	w->span[id].births++;
 	w->span[id].free = 0;
 	w->span[id].gone = w->nslots;	/* all free, in nobody's bitmap */
 	span_set(w, id, s);
@@ -140,12 +143,29 @@ static void provisioned(struct world *w, struct task *t)
 		turn(w, t);
 }
 
+/*
+ * Unless another target is asked for: 64 spans and 2 MiB for a class, a sixteenth
+ * of the pages in use, and 1 MiB of a small heap.
+ */
+static uint32_t within_bounds(const struct world *w, uint32_t n)
+{
+	double bytes = w->pages * 4096.0, most;
+
+	if (w->c.target)
+		return n < w->c.target ? n : w->c.target;
+	most = fmax(1 << 20, (w->top - 1 - w->by_state[S_FREE]) * bytes / 16);
+	n = n > TARGET_MAX ? TARGET_MAX : n;
+	n = n * bytes > 2 << 20 ? (uint32_t)((2 << 20) / bytes) : n;
+	while (n && n * bytes > most)
+		n /= 2;
+	return n;
+}
+
 static void provision(struct world *w, struct task *t)
 {
 	uint32_t listed = 0, target = w->d.target;
 
-	target = !target ? 1 : 2 * target < w->c.target ? 2 * target :
-							  w->c.target;
+	target = within_bounds(w, target ? 2 * target : 1);
 	for (unsigned k = 0; k < w->c.stripes; k++)
 		listed += w->stripe[k].count;
 	w->d.target = target;

@@ -275,7 +275,7 @@ void live_run(const struct live *w, struct live_result *ret)
 int cmd_live(int argc, char **argv)
 {
 	double procs = 1, remote = 0, size = 64, waves = 0, seconds = 0.5;
-	double null = 0;
+	double null = 0, line;
 	struct live_result r;
 	struct live w;
 
@@ -297,13 +297,15 @@ int cmd_live(int argc, char **argv)
 	}
 	w = (struct live){ (unsigned)procs, remote, (size_t)size,
 			   (unsigned)waves, seconds, null != 0 };
+	line = line_now();
 	live_run(&w, &r);
+	line = (line + line_now()) / 2;
 	printf("procs=%u remote=%g size=%zu wave=%u ops=%.0f refills=%.0f "
 	       "harvests=%.0f foreign=%.0f calls=%.1f moves=%.0f turns=%.0f "
 	       "sweeps=%.0f daemon=%.4f cpu=%.3f owned=%.0f full=%.0f "
-	       "listed=%.0f\n",
+	       "listed=%.0f line=%.1f\n",
 	       w.procs, w.remote, w.size, w.wave, r.ops, r.refills, r.harvests,
 	       r.foreign, r.calls, r.moves, r.turns, r.sweeps, r.daemon, r.cpu,
-	       r.owned, r.full, r.listed);
+	       r.owned, r.full, r.listed, line);
 	return 0;
 }

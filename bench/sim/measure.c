@@ -11,6 +11,8 @@
 
 #include "bench/sim/sim.h"
 
+#define PASSES	5
+
 static double clock_ns;		/* of now_ns() itself */
 
 static int by_value(const void *a, const void *b)
@@ -47,18 +49,31 @@ double typical(struct samples *s)
 	return to > from ? sum / (to - from) : 0;
 }
 
+/* What this program was started with. */
+static const cpu_set_t *allowed(void)
+{
+	static cpu_set_t set;
+
+	if (!CPU_COUNT(&set) && sched_getaffinity(0, sizeof(set), &set))
+		CPU_SET(0, &set);
+	return &set;
+}
+
 unsigned cpus(void)
 {
-	cpu_set_t set;
+	return (unsigned)CPU_COUNT(allowed());
+}
 
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 :
-	       (unsigned)CPU_COUNT(&set);
+void unpin(void)
+{
+	sched_setaffinity(0, sizeof(cpu_set_t), allowed());
 }
 
 void pin(unsigned cpu)
 {
 	cpu_set_t set;
 
+	allowed();
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	if (!sched_setaffinity(0, sizeof(set), &set))
@@ -77,22 +92,43 @@ static void measure_clock(void)
 	clock_ns = typical(&s);
 }
 
+static void measure_all(struct costs *c)
+{
+	memset(c, 0, sizeof(*c));
+	measure_clock();
+	measure_machine(c);
+	measure_shm(c);
+	measure_client(c);
+	measure_daemon(c);
+	unpin();	/* an mheapd that is started would inherit it */
+	measure_live(c);
+}
+
+/* A machine is slower at times, never faster: the lowest of each counts. */
+static void keep_lowest(struct costs *best, const struct costs *c)
+{
+	const double *from = (const double *)(const void *)c;
+	double *to = (double *)(void *)best;
+
+	for (size_t i = 0; i < sizeof(*c) / sizeof(double); i++)
+		if (from[i] < to[i])
+			to[i] = from[i];
+}
+
 int cmd_measure(int argc, char **argv)
 {
-	struct costs c;
+	struct costs best, c;
 
 	(void)argv;
 	if (argc) {
 		fprintf(stderr, "sim measure takes no arguments\n");
 		return 2;
 	}
-	memset(&c, 0, sizeof(c));
-	measure_clock();
-	measure_machine(&c);
-	measure_shm(&c);
-	measure_client(&c);
-	measure_daemon(&c);
-	measure_live(&c);
-	costs_write(stdout, &c);
+	measure_all(&best);
+	for (int i = 1; i < PASSES; i++) {
+		measure_all(&c);
+		keep_lowest(&best, &c);
+	}
+	costs_write(stdout, &best);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * measure.h - timing for `sim measure`.  A figure comes from many short samples,
  * so that an interruption spoils a sample and not the figure; the clock's own
- * cost is taken off.
+ * cost is taken off.  All are taken in several passes; the lowest counts.
  */
 #ifndef BENCH_SIM_MEASURE_H
 #define BENCH_SIM_MEASURE_H
@@ -34,7 +34,11 @@ double quantile(struct samples *s, double q);	/* 0..1; sorts */
 double typical(struct samples *s);
 
 void pin(unsigned cpu);		/* this thread; ends the program if it can't */
-unsigned cpus(void);		/* that this process may use */
+void unpin(void);		/* all CPUs again that it began with */
+unsigned cpus(void);		/* how many these are */
+
+/* A line between CPUs 0 and 1 at this moment: hosts move virtual CPUs. */
+double line_now(void);
 
 void measure_machine(struct costs *c);
 void measure_shm(struct costs *c);

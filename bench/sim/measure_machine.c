@@ -34,9 +34,10 @@ static struct {
 
 static void *other_side(void *arg)
 {
-	(void)arg;
+	unsigned windows = *(unsigned *)arg;
+
 	pin(1);
-	for (unsigned i = 0; i < WINDOWS * TRIPS; i++) {
+	for (unsigned i = 0; i < windows * TRIPS; i++) {
 		unsigned want;
 
 		do
@@ -47,15 +48,15 @@ static void *other_side(void *arg)
 }
 
 /* A CAS on each side in turn: half a round trip is one transfer. */
-static void measure_line(struct costs *c)
+static void ping_pong(struct samples *s, unsigned windows)
 {
-	struct samples s = { .n = 0 };
 	pthread_t other;
 
 	pin(0);
-	if (pthread_create(&other, NULL, other_side, NULL))
+	atomic_store(&at.turn, 0);
+	if (pthread_create(&other, NULL, other_side, &windows))
 		abort();
-	for (unsigned w = 0; w < WINDOWS; w++) {
+	for (unsigned w = 0; w < windows; w++) {
 		double began = now_ns();
 
 		for (unsigned i = 0; i < TRIPS; i++) {
@@ -65,11 +66,29 @@ static void measure_line(struct costs *c)
 				want = 0;
 			while (!atomic_compare_exchange_weak(&at.turn, &want, 1));
 		}
-		sample(&s, began, 2 * TRIPS);
+		sample(s, began, 2 * TRIPS);
 	}
 	pthread_join(other, NULL);
+}
+
+static void measure_line(struct costs *c)
+{
+	struct samples s = { .n = 0 };
+
+	ping_pong(&s, WINDOWS);
 	c->line = quantile(&s, 0.02);
 	c->line_mid = quantile(&s, 0.5);
+}
+
+double line_now(void)
+{
+	struct samples s = { .n = 0 };
+
+	if (cpus() < 2)
+		return 0;
+	ping_pong(&s, 8);
+	unpin();
+	return quantile(&s, 0.5);
 }
 
 static void measure_atomic(struct costs *c)
@@ -196,6 +215,7 @@ static void measure_pages(struct costs *c)
 	c->zero_page = populate(first);
 	second = map_file(fd);
 	c->map_page = populate(second);
+	c->again_page = populate(second);
 	munmap(first, FILE_BYTES);
 	munmap(second, FILE_BYTES);
 	close(fd);

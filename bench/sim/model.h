@@ -60,6 +60,7 @@ struct span {
 	uint32_t next;			/* there */
 	uint32_t behind;		/* in the owner's queue */
 	uint32_t at;			/* in the owner's table */
+	uint32_t births;
 	uint32_t free;			/* slots in the owner's bitmap */
 	uint32_t gone;			/* freed by others since */
 };
@@ -104,7 +105,7 @@ struct proc {
 	bool	     pushed, came_back;	/* by its own frees, since a refill */
 	uint32_t     cursor, returned, waved, calm;
 	uint32_t     keep, let_go;	/* wholly free spans */
-	uint64_t    *seen;		/* bit per span that it has mapped */
+	uint32_t    *seen;		/* births of spans that it has populated */
 };
 
 struct config {

@@ -160,8 +160,8 @@ static double per_object(const struct world *w)
 	const struct costs *c = &w->cost;
 	double f = w->c.remote;
 
-	return c->shared_alloc + w->c.think + f * c->null_pass +
-	       (1 - f) * (c->shared_free + c->null_swap);
+	/* Passed to itself an object is freed, too; here others do that. */
+	return w->c.think + f * (c->pass - c->shared_free) + (1 - f) * c->swap;
 }
 
 /*

@@ -256,13 +256,15 @@ static void adopted(struct world *w, struct task *t)
 	refill(w, t);
 }
 
-/* Its pages are mapped into a process once. */
-static bool first_visit(struct proc *p, uint32_t span)
+/* Its pages are mapped into a process once, and looked at after each birth. */
+static double visit(struct world *w, struct proc *p, uint32_t span)
 {
-	uint64_t bit = 1ull << span % 64, was = p->seen[span / 64];
+	uint32_t was = p->seen ? p->seen[span] : w->span[span].births;
 
-	p->seen[span / 64] |= bit;
-	return !(was & bit);
+	if (was == w->span[span].births)
+		return 0;
+	p->seen[span] = w->span[span].births;
+	return w->pages * (was ? w->cost.again_page : w->cost.map_page);
 }
 
 /* The live line and the parked bytes come from who had the span before. */
@@ -273,8 +275,7 @@ static double adopt_cost(struct world *w, struct proc *p)
 
 	for (uint32_t i = 0; i < p->n_got; i++) {
 		ns += each + 2 * line_write(w, line_live(p->got[i]), p->t.core);
-		if (w->c.fresh && first_visit(p, p->got[i]))
-			ns += w->pages * w->cost.map_page;
+		ns += visit(w, p, p->got[i]);
 	}
 	return ns;
 }

@@ -34,6 +34,7 @@ python=/usr/bin/python3 # Debian's own, which finds Debian's matplotlib
 [ -x $python ] || python=python3
 
 render() {
+	export PYTHONDONTWRITEBYTECODE=1
 	"$python" "$root/bench/sim/report.py" "$out" "$root/doc/scaling.md"
 	"$python" "$root/bench/sim/plot.py" "$out" "$root/doc/scaling"
 }
@@ -74,21 +75,28 @@ workloads=(
 	"remote=0" "remote=0.1" "remote=1" "remote=0.1 size=1024"
 	"remote=1 size=1024" "remote=1 size=8192" "wave=32768"
 )
+# The median of a value in the last lines of the live runs.
+last() {
+	tail -n "$2" "$out/live.txt" | sed "s/.* $1=\([0-9.]*\).*/\1/" | sort -n |
+		sed -n "$((($2 + 1) / 2))p"
+}
+
 validate() {
-	local n p w stripes=1
+	local n p w stripes=1 runs=$((${#quick} ? 1 : 3))
 
 	while [ $stripes -lt "$(nproc)" ]; do
 		stripes=$((stripes * 2))
 	done
 	for p in 1 2 4 16; do
 		for w in "${workloads[@]}"; do
-			for ((n = 0; n < (${#quick} ? 1 : 3); n++)); do
+			for ((n = 0; n < runs; n++)); do
 				# shellcheck disable=SC2086
 				record live.txt "$sim" live procs=$p $w \
 					seconds=$live_seconds
 			done
 			echo "real.txt procs=$p $w cores=$(nproc) complex=64" \
-				"fresh=1 stripes=$stripes warm_ms=600" \
+				"near=$(last line $runs) fresh=1" \
+				"stripes=$stripes warm_ms=600" \
 				"run_ms=$((ms * 10))"
 		done
 	done

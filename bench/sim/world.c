@@ -45,7 +45,7 @@ static struct setting settings[N_SETTINGS] = {
 	[PEEK] = { "peek", 0, 0, 1, 0 },
 	[OWN] = { "own", 0, 0, 1, 0 },
 	[HINT] = { "hint", 64, 1, 1e6, 0 },
-	[TARGET] = { "target", 64, 1, 1e6, 0 },
+	[TARGET] = { "target", 0, 0, 1e6, 0 },
 	[BATCH] = { "batch", 0, 0, 512, 0 },
 	[PACED] = { "paced", 0, 0, 1e6, 0 },
 	[IDS] = { "ids", 0, 0, 4e7, 0 },
@@ -181,7 +181,7 @@ static void set_up(struct world *w)
 	w->d.t.asleep = true;
 	for (uint32_t i = 0; i < w->c.procs; i++) {
 		if (w->c.fresh)
-			w->proc[i].seen = zeroed(SPANS_MAX / 64, 8);
+			w->proc[i].seen = zeroed(SPANS_MAX, 4);
 		start_proc(w, i);
 	}
 }
