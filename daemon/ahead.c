@@ -34,7 +34,7 @@ static uint32_t most(const struct heap *h)
 	return n < SMALL ? SMALL : n > MOST ? MOST : n;
 }
 
-/* The scavenger leaves what is to be there, and a job may bring more. */
+/* The scavenger leaves what is to be there, and what jobs may bring more. */
 static void set_target(struct heap *h, uint32_t n)
 {
 	struct ahead *a = &h->ahead;
@@ -42,7 +42,7 @@ static void set_target(struct heap *h, uint32_t n)
 
 	a->widen_at = a->got + more + n;
 	a->target = n;
-	h->scav.cfg.keep.n = n ? n + JOB : 0;
+	h->scav.cfg.keep.n = n ? n + 2 * JOB : 0;
 }
 
 void ahead_stop(struct heap *h)
@@ -65,10 +65,11 @@ void ahead_missed(struct heap *h, pgno start, npages n)
 		set_target(h, LEAST);
 }
 
-bool ahead_serves(const struct heap *h, npages n)
+/* First fit: what lies above the run is not looked at when this job ends. */
+bool ahead_serves(const struct heap *h, pgno start, npages n)
 {
 	for (const struct heap_job *j = h->jobs; j; j = j->next)
-		if (j->ahead && j->len.n >= n.n)
+		if (j->ahead && j->len.n >= n.n && j->start.n < start.n)
 			return true;
 	return false;
 }
@@ -171,15 +172,19 @@ void ahead_ended(struct heap *h, const struct heap_job *job, int res)
 		ahead_rest(h);
 }
 
-/* A second's growth is all that may lie ready for the next. */
+/*
+ * A second's growth is all that may lie ready for the next.  What was got and
+ * lies ready no more is what growth has used.
+ */
 void ahead_decay(struct heap *h)
 {
 	struct ahead *a = &h->ahead;
-	uint32_t got = a->got - a->got_then, half = a->target / 2;
+	uint32_t used = a->got - ready(h), half = a->target / 2;
+	int32_t grown = (int32_t)(used - a->used_then);
 
-	if (!got)
+	a->used_then = used;
+	if (grown <= 0)
 		ahead_stop(h);
-	else if (got < half)
+	else if ((uint32_t)grown < half)
 		set_target(h, half > LEAST ? half : LEAST);
-	a->got_then = a->got;
 }

@@ -52,7 +52,8 @@ static void commit_bits(struct heap *h, pgno start, npages len, bool on)
 	while (p < end) {
 		_Atomic uint64_t *w = &h->sg.commit[p / 64];
 		uint32_t n = 64 - p % 64 < end - p ? 64 - p % 64 : end - p;
-		uint64_t old = ld_rlx(w), bits = ~0ull >> (64 - n) << p % 64;
+		uint64_t old = ld_rlx(w);			/* [G3] */
+		uint64_t bits = ~0ull >> (64 - n) << p % 64;
 
 		st_rlx(w, on ? old | bits : old & ~bits);	/* [G3] */
 		p += n;
@@ -76,11 +77,12 @@ uint32_t commit_allowance(const struct heap *h)
 	return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
 }
 
-/* Wins bytes back from free pages that have memory. */
+/* Wins bytes back from free pages that have memory; none come ahead then. */
 static int make_room(struct heap *h)
 {
 	uint64_t before = in_use_bytes(h);
 
+	ahead_rest(h);
 	if (!h->jobs)
 		commit_scavenge(h, true);
 	return h->jobs || in_use_bytes(h) < before ? -EAGAIN : -ENOMEM;
@@ -364,7 +366,7 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 			return h->jobs ? -EAGAIN : -ENOMEM;
 		}
 		ahead_missed(h, *ret_start, n);
-		if (h->patient || (align.n == 1 && ahead_serves(h, n))) {
+		if (h->patient || (align.n == 1 && ahead_serves(h, *ret_start, n))) {
 			pages_free(h->pages, *ret_start, n);
 			return -EAGAIN;
 		}

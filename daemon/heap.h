@@ -69,7 +69,7 @@ struct ahead {
 	uint32_t unit;		/* the last span that found no memory */
 	uint32_t in_flight;	/* of its jobs */
 	uint32_t got;		/* ever; wraps */
-	uint32_t got_then;	/* as of the last decay */
+	uint32_t used_then;	/* got and not ready, as of the last decay */
 	uint32_t widen_at;	/* got, when a target's worth was used */
 	uint64_t rest_until;	/* ns; memory was short */
 	bool	 busy;		/* a job that ends at once must not nest */
@@ -175,8 +175,8 @@ uint64_t commit_wake_at(struct heap *h);
 /* ahead.c */
 /* A run of n pages was wanted there and has no memory. */
 void ahead_missed(struct heap *h, pgno start, npages n);
-/* Does a job ahead give such a run soon? */
-bool ahead_serves(const struct heap *h, npages n);
+/* Does a job ahead give n pages soon, and below that run? */
+bool ahead_serves(const struct heap *h, pgno start, npages n);
 /* Starts what is missing; at the end of whatever may have taken pages. */
 void ahead_go(struct heap *h);
 void ahead_ended(struct heap *h, const struct heap_job *job, int res);

@@ -86,9 +86,9 @@ static int serve_alloc(struct heap *h, const struct request *q,
 	}
 	while (r == -ENOMEM && *ret_reason == ENOMEM_BACKING) {
 		r = commit_win_back(h);
-		if (r == -EAGAIN && !h->jobs)
-			r = span_new(h, &wish, SPAN_GRANTED, q->who, &id,
-				     ret_reason);
+		if (r != -EAGAIN || h->jobs)
+			break;
+		r = span_new(h, &wish, SPAN_GRANTED, q->who, &id, ret_reason);
 	}
 	if (!r)
 		h->client_spans[q->who.slot]++;
