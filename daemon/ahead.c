@@ -5,7 +5,7 @@
  * grows have memory that growth goes on for a while.
  *
  * Growth is what shows as a miss: a span for which the lowest free run has no
- * memory.  From there upwards memory is got in jobs of 1 MiB, two at a time,
+ * memory.  From there upwards memory is got in small jobs, two at a time,
  * until `target` pages are ready; the target doubles as they are used, up to a
  * small share of the heap, and a second without growth ends it.  What is left
  * is then free memory like any other, the scavenger's.
@@ -17,21 +17,34 @@
 #include "daemon/heap.h"
 
 #define PAGES(bytes)	((uint32_t)((bytes) >> PAGE_SHIFT))
-#define JOB		PAGES(1u << 20)
-#define LEAST		PAGES(1u << 20)
+#define JOB_MOST	PAGES(1u << 20)
+#define JOB_LEAST	PAGES(128u << 10)
+#define JOB_SHARE	64u		/* of the pages in use, in between */
 #define MOST		PAGES(64u << 20)
 #define SHARE		256u		/* of the pages in use ... */
 #define SMALL		PAGES(4u << 20)	/* ... but this is little at any size */
-#define LOOK		(4 * JOB)	/* pages looked at in one step */
+#define SMALL_SHARE	16u		/* ... unless it is more than that share */
+#define LOOK		(4 * JOB_MOST)	/* pages looked at in one step */
 #define STEPS		64u		/* ... of which there are so many */
 #define UNIT_MAX	PAGES(1u << 20)	/* larger runs come one by one */
 #define REST_NS		1000000000ull
 
+static uint32_t within(uint32_t n, uint32_t least, uint32_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
+
+static uint32_t job_pages(const struct heap *h)
+{
+	return within(pages_in_use(h->pages).n / JOB_SHARE, JOB_LEAST, JOB_MOST);
+}
+
 static uint32_t most(const struct heap *h)
 {
-	uint32_t n = pages_in_use(h->pages).n / SHARE;
+	uint32_t use = pages_in_use(h->pages).n;
+	uint32_t least = within(use / SMALL_SHARE, JOB_LEAST, SMALL);
 
-	return n < SMALL ? SMALL : n > MOST ? MOST : n;
+	return within(use / SHARE, least, MOST);
 }
 
 /* The scavenger leaves what is to be there, and what jobs may bring more. */
@@ -42,7 +55,7 @@ static void set_target(struct heap *h, uint32_t n)
 
 	a->widen_at = a->got + more + n;
 	a->target = n;
-	h->scav.cfg.keep.n = n ? n + 2 * JOB : 0;
+	h->scav.cfg.keep.n = n ? n + 2 * job_pages(h) : 0;
 }
 
 void ahead_stop(struct heap *h)
@@ -62,7 +75,7 @@ void ahead_missed(struct heap *h, pgno start, npages n)
 		a->to = start.n;
 	a->unit = n.n;
 	if (!a->target)
-		set_target(h, LEAST);
+		set_target(h, job_pages(h));
 }
 
 /* First fit: what lies above the run is not looked at when this job ends. */
@@ -132,8 +145,8 @@ static bool step(struct heap *h)
 	a->to = start.n;
 	if (ready(h) >= a->target)
 		return false;
-	pages_next_uncommitted(h->pages, start, (pgno){ start.n + JOB }, &start,
-			       &n);
+	pages_next_uncommitted(h->pages, start, (pgno){ start.n + job_pages(h) },
+			       &start, &n);
 	if (n.n > commit_allowance(h))
 		return false;
 	if (n.n < a->unit) {
@@ -154,7 +167,7 @@ void ahead_go(struct heap *h)
 		return;
 	a->busy = true;
 	for (unsigned i = 0; i < STEPS; i++)
-		if (!a->target || a->in_flight > JOB || !step(h))
+		if (!a->target || a->in_flight > job_pages(h) || !step(h))
 			break;
 	a->busy = false;
 }
@@ -181,10 +194,11 @@ void ahead_decay(struct heap *h)
 	struct ahead *a = &h->ahead;
 	uint32_t used = a->got - ready(h), half = a->target / 2;
 	int32_t grown = (int32_t)(used - a->used_then);
+	uint32_t least = job_pages(h);
 
 	a->used_then = used;
 	if (grown <= 0)
 		ahead_stop(h);
 	else if ((uint32_t)grown < half)
-		set_target(h, half > LEAST ? half : LEAST);
+		set_target(h, half > least ? half : least);
 }

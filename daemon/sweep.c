@@ -14,8 +14,8 @@
 #define TARGET_MAX	64u
 #define TARGET_BYTES	(2u << 20)	/* of a class */
 #define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 ... */
-#define USE_SHARE	16u	/* ... and below this share of the pages in use */
-#define USE_LEAST	(1u << 20)
+#define USE_SHARE	32u	/* ... and below this share of the pages in use */
+#define USE_LEAST	(256u << 10)
 #define HOT_NS		10000000ull	/* low again so soon: a hot class */
 
 static uint64_t span_bytes(uint32_t spc)
@@ -98,7 +98,8 @@ static void want(struct heap *h, uint32_t spc)
 		take_large(h, spc);
 		return;
 	}
-	if (!span_class_ok(spc))
+	/* Runs are too large to lie in wait. */
+	if (!span_class_ok(spc) || sc_is_run(spc_size_class(spc)))
 		return;
 	t = h->target[spc] * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
 	h->want_ns[spc] = now;

@@ -88,8 +88,6 @@ struct pclass {
 	pthread_mutex_t	 lock;
 	struct plist	 partial, exhausted, pending, unused;
 	uint32_t	 nempty;	/* in partial, wholly free */
-	uint32_t	 keep;		/* how many of them stay; 0: one */
-	uint32_t	 let_go;	/* released since the last look */
 	uint32_t	 cursor;	/* of central_scan */
 };
 
@@ -107,7 +105,12 @@ struct rights {
 	uint32_t	 chunk;		/* pool: which, and how far */
 	uint32_t	 chunk_used;
 	_Atomic uint32_t trims;		/* [A1] */
-	_Atomic uint32_t returned;	/* [A1] spans listed, for sweep hints */
+	_Atomic uint64_t returned;	/* [A1] bytes of spans listed, for sweep hints */
+	_Atomic uint64_t owned;		/* [A1] bytes of the span cache's spans */
+	_Atomic uint64_t peak;		/* [A1] the most that was, lately */
+	_Atomic uint64_t empty;		/* [A1] of those wholly free ones */
+	_Atomic uint64_t room;		/* [A1] bytes that arrays may hold */
+	_Atomic uint32_t trim_at;	/* [A1] class that makes way next */
 	struct pclass	 cls[SPAN_CLASSES];
 };
 
@@ -332,9 +335,15 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g);
 void ps_map(mh_heap *h, struct pspan *ps, bool fast);	/* page table words */
 void ps_unmap(mh_heap *h, struct pspan *ps);
 void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps);
-void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep);
-uint32_t keep_empty(struct pclass *c);
-void miss_empty(struct pclass *c, uint32_t spc);
+
+/* slack.c */
+void note_owned(mh_heap *h, uint64_t bytes);
+void forget_peak(mh_heap *h);
+void note_empty(mh_heap *h, struct pclass *c, int spans, uint64_t bytes);
+bool take_room(mh_heap *h, uint64_t bytes, bool must);
+bool many_returned(mh_heap *h, uint64_t bytes);
+void trim_empty(mh_heap *h, struct pclass *c);	/* under the class lock */
+void make_way(mh_heap *h, struct mcache *mc, uint64_t bytes);
 
 /* harvest.c; under the class lock */
 uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps);
@@ -346,7 +355,7 @@ bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps);
 /* mcache.c */
 uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait);
 int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
-bool array_grow(struct arrays *a, uint32_t i);
+bool array_grow(mh_heap *h, struct arrays *a, uint32_t i);
 void flush_all(mh_heap *h, struct mcache *mc);
 void thread_gone(void *unused);
 

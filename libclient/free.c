@@ -204,7 +204,7 @@ static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
 	return deep && in_an_array(h, i, p) ? -EALREADY : 0;
 }
 
-/* CHECKED heaps: straight into the bitmap. */
+/* CHECKED heaps, and runs without an array: straight into the bitmap. */
 static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
 		       const void *p)
 {
@@ -218,10 +218,10 @@ static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
 	bit_set(ps->bits, slot);
 	ps->nfree++;
 	if (ps->nfree == ps->g.nslots)
-		c->nempty++;
+		note_empty(h, c, 1, geom_bytes(&ps->g));
 	ps_move(c, ps, PS_PARTIAL);
 	cache_note(h, (int64_t)ps->g.elem, -(int64_t)ps->g.elem);
-	ps_trim_empty(h, c, 1);
+	trim_empty(h, c);
 }
 
 /* Class lock held, judged 0: onto the thread's array, which has room. */
@@ -244,7 +244,7 @@ static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	uint32_t cap = array_cap(&mc->a, i);
 
-	if (array_n(&mc->a, i) < cap || array_grow(&mc->a, i))
+	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
 		return 0;
 	return flush(h, mc, i, cap / 2);
 }
@@ -269,7 +269,7 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 	r = judge(h, ps, p, deep);
 	if (!r && !i)
 		r = free_run(h, c, ps);
-	else if (!r && h->flags & MH_CHECKED)
+	else if (!r && (h->flags & MH_CHECKED || !array_cap(&mc->a, i)))
 		put_direct(h, c, ps, p);
 	else if (!r)
 		put_array(mc, ps, p);

@@ -83,7 +83,7 @@ uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
 	if (ps->where != PS_PARTIAL || was == 0)
 		ps_move(c, ps, PS_PARTIAL);
 	if (ps->nfree == ps->g.nslots)
-		c->nempty++;
+		note_empty(h, c, 1, geom_bytes(&ps->g));
 	add_rlx(&my_slot(h)->harvests, 1);			/* [C1] */
 	cache_note(h, (int64_t)(got * ps->g.elem), 0);
 	return got;

@@ -103,7 +103,6 @@ static void trim_class(mh_heap *h, struct pclass *c)
 		ps_harvest(h, c, ps);
 	}
 	giveup_pending(h, c);
-	c->keep = 0;
 	for (struct pspan *ps = c->partial.head, *next; ps; ps = next) {
 		next = ps->next;
 		if (ps->nfree == ps->g.nslots)
@@ -122,6 +121,7 @@ int mh_trim(mh_heap *h)
 		return -1;
 	mc->trim = (uint32_t)add_rlx(&h->r->trims, 1) + 1;	/* [A1] */
 	flush_all(h, mc);
+	forget_peak(h);
 	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
 		trim_class(h, pclass_of(h, spc));
 	r = call_daemon(h, &c, false);

@@ -23,6 +23,7 @@ libclient_la_SOURCES = \
 	%D%/rights.c \
 	%D%/run.c \
 	%D%/share.c \
+	%D%/slack.c \
 	%D%/spancache.c \
 	%D%/start.c \
 	$(NULL)

@@ -11,7 +11,7 @@
 #include "libclient/client.h"
 
 #define FIRST_CAP	8u
-#define FIRST_RUNS	2u
+#define FIRST_BYTES	(64u << 10)
 #define SAMPLES		8u	/* entries that a body's sum looks at */
 #define CALM		4u	/* unchanged refills that make a producer */
 #define BAD_MAX		8
@@ -42,16 +42,30 @@ static void note_level(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t was,
 	mc->noted[i] = now;
 }
 
-/* Does the array hold more from now on?  Not if it holds the most already. */
-bool array_grow(struct arrays *a, uint32_t i)
+static uint32_t first_cap(uint32_t size)
 {
-	uint32_t most = sc_cache_max(array_size_class(i));
-	uint32_t first = sc_is_run(array_size_class(i)) ? FIRST_RUNS : FIRST_CAP;
-	uint32_t cap = array_cap(a, i), more = cap ? cap * 2 : first;
+	uint32_t n = FIRST_BYTES / size;
+
+	return n > FIRST_CAP ? FIRST_CAP : n ? n : 1;
+}
+
+/*
+ * Does the array hold more from now on?  Not if it holds the most already, or
+ * all of the process's arrays do.
+ */
+bool array_grow(mh_heap *h, struct arrays *a, uint32_t i)
+{
+	uint32_t sc = array_size_class(i), most = sc_cache_max(sc);
+	uint32_t cap = array_cap(a, i);
+	uint32_t more = cap ? cap * 2 : first_cap((uint32_t)sc_size(sc));
 
 	if (cap >= most)
 		return false;
-	array_set_cap(a, i, more < most ? more : most);
+	if (more > most)
+		more = most;
+	if (!take_room(h, (more - cap) * sc_size(sc), !cap && !sc_is_run(sc)))
+		return false;
+	array_set_cap(a, i, more);
 	return true;
 }
 
@@ -101,7 +115,7 @@ static char *take_word(struct pspan *ps, uint32_t w, uint32_t want, char *at)
  * Moves up to `want` free slots of a span into the array, the lowest on top, so
  * that they are handed out upwards.
  */
-static uint32_t take_slots(struct pclass *c, struct pspan *ps,
+static uint32_t take_slots(mh_heap *h, struct pclass *c, struct pspan *ps,
 			   struct arrays *a, uint32_t i, uint32_t want)
 {
 	uint32_t each = array_each(i), n = want < ps->nfree ? want : ps->nfree;
@@ -110,7 +124,7 @@ static uint32_t take_slots(struct pclass *c, struct pspan *ps,
 	uint32_t got;
 
 	if (ps->nfree == ps->nslots)
-		c->nempty--;
+		note_empty(h, c, -1, geom_bytes(&ps->g));
 	for (uint32_t w = 0; w < live_words(ps->nslots) && at > top; w++)
 		if (ps->bits[w])
 			at = take_word(ps, w, (uint32_t)(at - top) / each, at);
@@ -138,7 +152,6 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 		ps = c->partial.head ? c->partial.head : harvest_some(h, c);
 		if (ps)
 			return ps;
-		miss_empty(c, spc);
 		if (!obtain_fast(h, spc, &g))
 			return NULL;
 		if (!ps_adopt(h, c, &g)) {
@@ -159,7 +172,7 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 
 		if (!ps)
 			break;
-		got += take_slots(c, ps, &mc->a, i, want - got);
+		got += take_slots(h, c, ps, &mc->a, i, want - got);
 		if (ps->where == PS_EXHAUSTED)
 			giveup_known(h, c, ps);
 	}
@@ -167,11 +180,15 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 }
 
 /* The daemon gives a span of the class.  Not under the class lock. */
-static int ask_daemon(mh_heap *h, struct pclass *c, uint32_t spc, bool nowait)
+static int ask_daemon(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 {
+	struct pclass *c = pclass_of(h, spc);
 	struct geom g;
 	struct pspan *ps;
-	int r = obtain_span(h, spc, (npages){ 0 }, (npages){ 0 }, nowait, &g);
+	int r;
+
+	make_way(h, mc, sc_span_bytes(spc_size_class(spc)));
+	r = obtain_span(h, spc, (npages){ 0 }, (npages){ 0 }, nowait, &g);
 
 	if (r)
 		return r;
@@ -190,8 +207,9 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 	uint32_t spc = array_spc(i), want, got;
 	struct pclass *c = pclass_of(h, spc);
 
-	array_grow(&mc->a, i);
+	array_grow(h, &mc->a, i);
 	want = array_cap(&mc->a, i) / 2;
+	want = want ? want : 1;
 	do {
 		pthread_mutex_lock(&c->lock);
 		note_level(h, mc, i, 0, 0);
@@ -202,7 +220,7 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 		if (array_shared(i))
 			mc->sum[i] = body_sum(&mc->a, i, got);
 		pthread_mutex_unlock(&c->lock);
-	} while (!got && !ask_daemon(h, c, spc, nowait));
+	} while (!got && !ask_daemon(h, mc, spc, nowait));
 	add_rlx(&my_slot(h)->refills, 1);			/* [C1] */
 	return got;
 }
@@ -219,7 +237,7 @@ static void put_bits(mh_heap *h, struct pclass *c, struct pspan *ps,
 		if (ps->where == PS_PENDING)
 			ps_map(h, ps, true);
 		ps_move(c, ps, PS_PARTIAL);
-		c->nempty++;
+		note_empty(h, c, 1, geom_bytes(&ps->g));
 	} else if (ps->where == PS_EXHAUSTED) {
 		ps_move(c, ps, PS_PARTIAL);
 	}
@@ -233,40 +251,68 @@ static void note_bad(struct bad *bad, const void *p, int err)
 	}
 }
 
+/* Where entries come home: a span, and the slots of one word of its bitmap. */
+struct home {
+	struct pspan *ps;
+	char *base;
+	uint64_t bytes, bits;		/* bytes: 0 before the first */
+	uint32_t w;
+};
+
+static bool home_of(mh_heap *h, struct pclass *c, struct home *to, void *p,
+		    uint32_t spc)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	struct pspan *ps = pt_pspan(pt_load(h, page));
+
+	/* Freed twice, its page may be another class's by now. */
+	if (!ps || ps->spc != spc)
+		return false;
+	if (to->bits)
+		put_bits(h, c, to->ps, to->w, to->bits);
+	*to = (struct home){ .ps = ps, .base = ps->base,
+			     .bytes = geom_bytes(&ps->g) };
+	return true;
+}
+
+/* One entry: 0, or what is wrong with it. */
+static inline int put_entry(mh_heap *h, struct pclass *c, struct home *to,
+			    void *p, uint32_t spc)
+{
+	uint32_t slot;
+
+	if ((uint64_t)((char *)p - to->base) >= to->bytes &&
+	    !home_of(h, c, to, p, spc))
+		return EINVAL;
+	if (!ps_slot(to->ps, p, &slot))
+		return EINVAL;
+	if (slot / 64 != to->w) {
+		put_bits(h, c, to->ps, to->w, to->bits);
+		to->w = slot / 64;
+		to->bits = 0;
+	}
+	if ((to->ps->bits[to->w] | to->bits) >> slot % 64 & 1)
+		return EALREADY;
+	to->bits |= 1ull << slot % 64;
+	return 0;
+}
+
 /* Returns entries [0, n) to their bitmaps, a store per run of one word. */
 static void put_entries(mh_heap *h, struct pclass *c, const struct arrays *a,
 			uint32_t i, uint32_t n, struct bad *bad)
 {
-	uint32_t cur_w = 0, spc = array_spc(i);
-	struct pspan *cur = NULL;
-	uint64_t acc = 0;
+	uint32_t spc = array_spc(i);
+	struct home to = { .bytes = 0 };
 
 	for (uint32_t k = 0; k < n; k++) {
 		void *p = array_get(a, i, k);
-		uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
-		struct pspan *ps = pt_pspan(pt_load(h, page));
-		uint32_t slot;
+		int err = put_entry(h, c, &to, p, spc);
 
-		/* Freed twice, its page may be another class's by now. */
-		if (!ps || ps->spc != spc || !ps_slot(ps, p, &slot)) {
-			note_bad(bad, p, EINVAL);
-			continue;
-		}
-		if (ps != cur || slot / 64 != cur_w) {
-			if (cur)
-				put_bits(h, c, cur, cur_w, acc);
-			cur = ps;
-			cur_w = slot / 64;
-			acc = 0;
-		}
-		if (((ps->bits[cur_w] | acc) >> slot % 64) & 1) {
-			note_bad(bad, p, EALREADY);
-			continue;
-		}
-		acc |= 1ull << slot % 64;
+		if (err)
+			note_bad(bad, p, err);
 	}
-	if (cur)
-		put_bits(h, c, cur, cur_w, acc);
+	if (to.bits)
+		put_bits(h, c, to.ps, to.w, to.bits);
 }
 
 static void keep_top(struct arrays *a, uint32_t i, uint32_t gone, uint32_t n)
@@ -290,7 +336,7 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 	put_entries(h, c, &mc->a, i, n - keep, &bad);
 	keep_top(&mc->a, i, n - keep, n);
 	note_level(h, mc, i, n, keep);
-	ps_trim_empty(h, c, keep_empty(c));
+	trim_empty(h, c);
 	pthread_mutex_unlock(&c->lock);
 	mc->filled[i] = 0;
 	add_rlx(&my_slot(h)->flushes, 1);			/* [C1] */

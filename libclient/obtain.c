@@ -14,7 +14,6 @@
 #endif
 
 #define SCAN_IDS	1024u
-#define RETURNED_HINT	64u	/* spans listed empty before the sweep is hinted */
 
 /*
  * Maps the pages of a span for reading, once per process and life of the span:
@@ -92,7 +91,7 @@ void offer_span(mh_heap *h, const struct geom *g)
 		want_spans(h, g->spc);
 		return;
 	}
-	if (add_rlx(&h->r->returned, 1) % RETURNED_HINT == 0)	/* [A1] */
+	if (many_returned(h, geom_bytes(g)))
 		hint_sweep(h);
 }
 

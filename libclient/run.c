@@ -48,7 +48,7 @@ static int get_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 static void *run_take(mh_heap *h, struct pclass *c, struct pspan *ps)
 {
 	if (ps->where == PS_PARTIAL)
-		c->nempty--;
+		note_empty(h, c, -1, geom_bytes(&ps->g));
 	ps_move(c, ps, PS_TAKEN);
 	ps->bits[0] = 0;
 	ps->nfree = 0;
@@ -97,6 +97,7 @@ void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 
 	if (!mc)
 		return NULL;
+	make_way(h, mc, size);
 	p = spc_life(spc) == LIFE_OWNED ?
 	    owned_run(h, spc, size, align, nowait) :
 	    shared_run(h, spc, size, align, nowait);
@@ -115,7 +116,7 @@ int free_run(mh_heap *h, struct pclass *c, struct pspan *ps)
 	ps->nfree = 1;
 	cache_note(h, (int64_t)elem, -(int64_t)elem);
 	ps_move(c, ps, PS_PARTIAL);
-	c->nempty++;
+	note_empty(h, c, 1, geom_bytes(&ps->g));
 	ps_release(h, c, ps);
 	return 0;
 }

@@ -10,9 +10,6 @@
 #include "libclient/client.h"
 #include "shm/parked.h"
 
-#define KEEP_BYTES	(1u << 20)	/* wholly free spans of a class */
-#define LET_GO_MANY	64u
-
 void plist_add(struct plist *l, struct pspan *ps)
 {
 	ps->next = NULL;
@@ -163,8 +160,9 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 	ps->mixed = ps->nknown != 0;
 	ps_map(h, ps, !ps->mixed);
 	ps_move(c, ps, ps->nfree ? PS_PARTIAL : PS_EXHAUSTED);
+	note_owned(h, geom_bytes(g));
 	if (ps->nfree == g->nslots)
-		c->nempty++;
+		note_empty(h, c, 1, geom_bytes(g));
 	cache_note(h, (int64_t)(ps->nfree * g->elem), 0);
 	return ps;
 }
@@ -178,7 +176,8 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 	struct geom g = ps->g;
 
 	if (ps->where == PS_PARTIAL && ps->nfree == g.nslots)
-		c->nempty--;
+		note_empty(h, c, -1, geom_bytes(&g));
+	sub_rlx(&h->r->owned, geom_bytes(&g));			/* [A1] */
 	ps_unmap(h, ps);
 	cache_note(h, -(int64_t)(ps->nfree * g.elem), 0);
 	if (ps->parked)
@@ -187,43 +186,4 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 	memset(ps->known, 0, live_words(g.nslots) * 8);
 	ps_move(c, ps, PS_UNUSED);
 	pass_span(h, &g);
-}
-
-/* Wholly free spans beyond `keep` go back to mcentral. */
-void ps_trim_empty(mh_heap *h, struct pclass *c, uint32_t keep)
-{
-	struct pspan *ps = c->partial.tail, *prev;
-
-	for (; ps && c->nempty > keep; ps = prev) {
-		prev = ps->prev;
-		if (ps->nfree == ps->g.nslots) {
-			ps_release(h, c, ps);
-			c->let_go++;
-		}
-	}
-}
-
-/*
- * How many wholly free spans a class keeps: one, more where spans were let go
- * and missed soon after, fewer again where many went and none was missed.
- */
-uint32_t keep_empty(struct pclass *c)
-{
-	if (c->let_go > LET_GO_MANY) {
-		c->keep /= 2;
-		c->let_go = 0;
-	}
-	return c->keep ? c->keep : 1;
-}
-
-void miss_empty(struct pclass *c, uint32_t spc)
-{
-	uint32_t most = KEEP_BYTES / sc_span_bytes(spc_size_class(spc));
-
-	if (!c->let_go)
-		return;
-	c->let_go = 0;
-	c->keep = c->keep ? c->keep * 2 : 2;
-	if (c->keep > most)
-		c->keep = most;
 }

@@ -106,6 +106,11 @@ void thin(struct act *a)
 		array_set_cap(arrays_of(a), array_index(a->spc), 2);
 }
 
+void widen(struct act *a)
+{
+	array_set_cap(arrays_of(a), array_index(a->spc), sc_cache_max(a->sc));
+}
+
 /* The two pops before this one come back turned round: somebody frees here. */
 static void stir_up(struct act *a)
 {

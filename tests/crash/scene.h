@@ -102,6 +102,7 @@ uint32_t in_array(struct act *a);	/* free slots in v's, of the class */
 struct pclass *cache_of(struct act *a);	/* v's span cache, of the class */
 /* Refills bring two slots from here on, so that spans end where they do. */
 void thin(struct act *a);
+void widen(struct act *a);		/* ... as much as it ever may */
 /* v allocates, into a->o, until `enough`; stir: as a process that also frees. */
 void make_until(struct act *a, bool (*enough)(struct act *a), bool stir);
 void drain(struct act *a);		/* v's array is empty */

@@ -29,6 +29,7 @@ static bool have_many(struct act *a)
 static void flush_prepare(struct act *a)
 {
 	make_until(a, have_many, true);
+	widen(a);
 	for (uint32_t i = 1; i < a->n && !array_full(a); i++)
 		mh_free(a->v, a->o[i]);
 	NEED(a, array_full(a));
