@@ -121,9 +121,9 @@ int mh_trim(mh_heap *h)
 		return -1;
 	mc->trim = (uint32_t)add_rlx(&h->r->trims, 1) + 1;	/* [A1] */
 	flush_all(h, mc);
-	forget_peak(h);
 	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
 		trim_class(h, pclass_of(h, spc));
+	forget_peak(h);
 	r = call_daemon(h, &c, false);
 	leave();
 	return r ? -1 : 0;

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
+	%D%/unit/test_slack \
 	%D%/unit/test_span \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
@@ -59,6 +60,7 @@ TSAN_TESTS = \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
+	%D%/unit/test_slack \
 	%D%/unit/test_span \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
