@@ -72,8 +72,10 @@ static int private_new(struct heap *h)
 	h->pages = pages_new((npages){ geo->npages });
 	h->blocks = pages_new((npages){ geo->ngranules });
 	h->free_ids = malloc(geo->nspans * sizeof(*h->free_ids));
+	h->ids_used = calloc(geo->nspans / IDS_CHUNK + 1, sizeof(*h->ids_used));
 	h->client_spans = calloc(geo->nclients + 1, sizeof(*h->client_spans));
-	return h->pages && h->blocks && h->free_ids && h->client_spans ?
+	return h->pages && h->blocks && h->free_ids &&
+	       h->ids_used && h->client_spans ?
 	       0 : -ENOMEM;
 }
 
@@ -88,6 +90,7 @@ void heap_close(struct heap *h)
 	pages_destroy(h->pages);
 	pages_destroy(h->blocks);
 	free(h->free_ids);
+	free(h->ids_used);
 	free(h->client_spans);
 	free(h->waiters);
 	memset(h, 0, sizeof(*h));

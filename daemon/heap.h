@@ -94,6 +94,7 @@ struct heap {
 	struct heap_job	*jobs;
 	uint32_t	*free_ids;	/* stack of span ids not in use */
 	uint32_t	 nfree_ids, next_id, id_top;
+	uint16_t	*ids_used;	/* spans per IDS_CHUNK ids */
 	uint32_t	 no_memory;	/* ENOMEM_...: during a retry, no new commits */
 	bool		 batching;	/* between retire_begin and retire_end */
 	struct batch	 batch_pages, batch_blocks;
@@ -185,6 +186,23 @@ void ahead_stop(struct heap *h);
 void ahead_rest(struct heap *h);		/* ... for a second at least */
 
 /* spans.c */
+#define IDS_CHUNK	256u
+/*
+ * Walks over spans pass chunks of ids without any: the first id from `id` on
+ * that may be a span; top if there is none.
+ */
+static inline span_id ids_from(const struct heap *h, span_id id, uint32_t top)
+{
+	while (id.n < top && !h->ids_used[id.n / IDS_CHUNK])
+		id.n = (id.n / IDS_CHUNK + 1) * IDS_CHUNK;
+	return id.n < top ? id : (span_id){ top };
+}
+
+static inline span_id ids_next(const struct heap *h, span_id id, uint32_t top)
+{
+	return ids_from(h, (span_id){ id.n + 1 }, top);
+}
+
 struct span_wish {
 	uint32_t spc;
 	npages	 len;		/* large runs; else 0: by the class */

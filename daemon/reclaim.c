@@ -123,7 +123,8 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	if (state != CLIENT_LEAVING)
 		client_set(h, dead, CLIENT_DYING);
 	retire_begin(h);
-	for (span_id id = { 1 }; id.n < top; id.n++)
+	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
+	     id = ids_next(h, id, top))
 		bytes += reclaim_span(h, id, dead);
 	retire_end(h);
 	reclaim_stripes(h, dead);

@@ -244,6 +244,7 @@ int span_new(struct heap *h, const struct span_wish *wish, uint32_t state,
 		return r;
 	geom_write(h, &g);
 	page_map(h, g.start, g.len, g.id.n);
+	h->ids_used[g.id.n / IDS_CHUNK]++;
 	w = span_load(&h->sg, g.id);
 	/* [S1] last: from here on the span exists. */
 	while (!span_move(&h->sg, g.id, &w, state, owner))
@@ -304,6 +305,7 @@ bool span_retire(struct heap *h, const struct geom *g)
 	give_back(h, h->blocks, &h->batch_blocks, (pgno){ g->block },
 		  (npages){ g->block_len });
 	give_back(h, h->pages, &h->batch_pages, g->start, g->len);
+	h->ids_used[g->id.n / IDS_CHUNK]--;
 	id_put(h, g->id);
 	sub_rlx(&h->sg.whdr->count.spans, 1);			/* [H2] */
 	return true;
@@ -359,6 +361,7 @@ static int rebuild_span(struct heap *h, span_id id)
 	if (span_state(w) == SPAN_OWNED && owner >= 1 &&
 	    owner <= h->sg.geo.nclients)
 		h->client_spans[owner]++;
+	h->ids_used[id.n / IDS_CHUNK]++;
 	h->next_id = id.n + 1;
 	return 1;
 }
@@ -379,7 +382,8 @@ void spans_count_client(struct heap *h, uint32_t slot)
 	uint32_t top = seg_span_top(&h->sg), n = 0;
 	struct party p = client_party(h, slot);
 
-	for (span_id id = { 1 }; id.n < top; id.n++)
+	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
+	     id = ids_next(h, id, top))
 		n += span_is(&h->sg, id, SPAN_OWNED, p) ||
 		     span_is(&h->sg, id, SPAN_GRANTED, p);
 	h->client_spans[slot] = n;

@@ -184,6 +184,8 @@ void sweep_some(struct heap *h, uint32_t ids)
 
 void sweep_all(struct heap *h, bool keep_targets)
 {
+	uint32_t top = seg_span_top(&h->sg);
+
 	if (!keep_targets) {
 		memset(h->target, 0, sizeof(h->target));
 		h->provisioned = 0;
@@ -191,6 +193,10 @@ void sweep_all(struct heap *h, bool keep_targets)
 	memset(h->empties, 0, sizeof(h->empties));
 	h->sweep_at = 0;
 	retire_begin(h);
-	sweep_some(h, seg_span_top(&h->sg));
+	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
+	     id = ids_next(h, id, top))
+		sweep_one(h, id);
 	retire_end(h);
+	memset(h->empties, 0, sizeof(h->empties));
+	add_rlx(&h->sg.whdr->count.sweeps, 1);			/* [H2] */
 }

@@ -361,6 +361,20 @@ static const char *check_memory(struct rig *r)
 	return NULL;
 }
 
+/* Walks that pass chunks of unused ids see every span. */
+static const char *check_ids(const struct rig *r)
+{
+	for (span_id id = { 1 }; id.n < seg_span_top(&r->sg); id.n++) {
+		struct geom g;
+
+		if (span_state(span_load(&r->sg, id)) != SPAN_FREE &&
+		    geom_read(&r->sg, id, &g) &&
+		    !r->h.ids_used[id.n / IDS_CHUNK])
+			return "a span in a chunk of ids that counts none";
+	}
+	return NULL;
+}
+
 const char *rig_check(struct rig *r)
 {
 	struct verify_opts o = { .quiet_heap = true, .in_calls = r->in_calls };
@@ -372,6 +386,8 @@ const char *rig_check(struct rig *r)
 		why = pages_check(r->h.pages);
 	if (!why && r->open)
 		why = pages_check(r->h.blocks);
+	if (!why && r->open)
+		why = check_ids(r);
 	return why;
 }
 

@@ -33,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_sizeclass \
 	%D%/unit/test_slack \
 	%D%/unit/test_span \
+	%D%/unit/test_sweep \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
 	%D%/unit/test_verify_live \
@@ -62,6 +63,7 @@ TSAN_TESTS = \
 	%D%/unit/test_sizeclass \
 	%D%/unit/test_slack \
 	%D%/unit/test_span \
+	%D%/unit/test_sweep \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
 	%D%/unit/test_verify_live \

@@ -37,6 +37,23 @@ static inline struct rig *rig_of(struct rig_opts o)
 	return rig_new(&o);
 }
 
+/* The daemon takes a span and gives it back to the page heap. */
+static inline void retire(struct rig *r, const struct geom *g)
+{
+	uint64_t w = span_load(&r->sg, g->id);
+
+	assert_true(span_move(&r->sg, g->id, &w, SPAN_OWNED, r->h.me));
+	assert_true(span_retire(&r->h, g));
+}
+
+static inline int try_span(struct rig *r, uint32_t spc, uint32_t *ret_reason)
+{
+	struct span_wish w = { .spc = spc };
+	span_id id;
+
+	return span_new(&r->h, &w, SPAN_LISTED, NOBODY, &id, ret_reason);
+}
+
 /* A lease of all free slots, of which the first n are allocated. */
 static inline void lease_take(struct rig *r, const struct geom *g, uint32_t n)
 {

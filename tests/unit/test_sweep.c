@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sweep.c - spans ahead of demand, and the walks over the span table.
+ */
+#include "tests/unit/rig_test.h"
+
+static void want(struct rig *r, uint32_t spc)
+{
+	or_rel(&r->sg.ctl->want[spc / 64], 1ull << spc % 64);
+	requests_serve(&r->h);
+}
+
+static void wants_are_provisioned(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	uint32_t spc = SHARED(SC_1K), most;
+
+	(void)state;
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 1);
+	r->now += 1000000000;
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 2);
+	want(r, spc);			/* at once again: it is hot */
+	assert_int_equal(central_listed(&r->sg, spc), 8);
+	for (unsigned i = 0; i < 20; i++)
+		want(r, spc);
+	/* All provisioned spans stay below a 64th of what may be used. */
+	most = central_listed(&r->sg, spc);
+	assert_int_equal(most, 8);	/* 256 KiB of so small a heap */
+	assert_true(r->h.provisioned <= MIB / 4);
+	for (uint32_t bit = 0; bit < 64 * SH_WANT_WORDS; bit++)
+		want(r, bit);	/* nonsense is passed over */
+	assert_true(r->h.provisioned <= MIB / 4);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void targets_decay(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	uint32_t spc = OWNED(SC_1K);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 8);
+	for (unsigned i = 0; i < 100; i++) {
+		r->now += 100000000;
+		heap_tick(&r->h);
+	}
+	assert_int_equal(r->h.provisioned, 0);
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* Provisioning that had to wait for memory is made up for by the timer. */
+static void provisioning_waits(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB,
+						  .queued = true });
+	uint32_t spc = OWNED(SC_1K);
+
+	(void)state;
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 0);
+	rig_end_jobs(r);
+	heap_tick(&r->h);
+	assert_int_equal(central_listed(&r->sg, spc), 1);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* A span that is FULL with room, as when a freer died before it looked. */
+static void sweep_finds_lost_wakes(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r);
+	struct geom g = rig_span(r, p, SHARED(SC_1K));
+
+	(void)state;
+	rig_lease(r, &g);
+	for (uint32_t s = 0; s < g.nslots; s++)
+		rig_alloc(r, &g, s);
+	assert_int_equal(span_dispose(&r->sg, &g, p), SPAN_FULL);
+	assert_sound(r);
+	andnot_sc(&geom_live(&r->sg, &g)[0], 0xffull);
+	assert_non_null(strstr(rig_check(r), "a wake was lost"));
+	sweep_all(&r->h, true);
+	assert_int_equal(rig_state(r, g.id), SPAN_LISTED);
+	assert_sound(r);
+	assert_int_equal(r->report.unlinked, 0);
+	andnot_sc(&geom_live(&r->sg, &g)[0], ~0ull);
+	sweep_all(&r->h, true);
+	assert_int_equal(rig_state(r, g.id), SPAN_FREE);
+	assert_sound(r);
+	rig_free(r);
+}
+
+static void sweep_is_paced(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB });
+	uint32_t reason, top;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	top = seg_span_top(&r->sg);
+	assert_true(top > 50);
+	sweep_some(&r->h, 10);
+	assert_int_equal(r->sg.hdr->count.spans, 40);
+	sweep_some(&r->h, top);		/* to the end of the round */
+	assert_int_equal(r->sg.hdr->count.spans, 0);
+	assert_int_equal(r->sg.hdr->count.sweeps, 1);
+	assert_int_equal(r->h.sweep_at, 0);
+	rig_free(r);
+}
+
+static unsigned used_chunks(const struct rig *r)
+{
+	unsigned n = 0;
+
+	for (uint32_t k = 0; k <= r->sg.geo.nspans / IDS_CHUNK; k++)
+		n += r->h.ids_used[k] != 0;
+	return n;
+}
+
+/* A heap that was large: what is left of it is all that walks look at. */
+static void walks_pass_what_is_free(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r), q = rig_join(r);
+	struct geom g[1024], left;
+
+	(void)state;
+	assert_int_equal(used_chunks(r), 0);
+	for (unsigned i = 0; i < N_OF(g); i++)
+		g[i] = rig_span(r, p, OWNED(SC_1K));
+	left = rig_span(r, q, OWNED(SC_1K));
+	assert_in_range(used_chunks(r), 4, 6);
+	for (unsigned i = 0; i < N_OF(g); i++)
+		retire(r, &g[i]);
+	assert_int_equal(used_chunks(r), 1);
+	assert_int_equal(ids_from(&r->h, (span_id){ 1 }, left.id.n + 1).n,
+			 left.id.n / IDS_CHUNK * IDS_CHUNK);
+	assert_sound(r);
+	assert_int_equal(rig_reopen(r), 0);
+	assert_int_equal(used_chunks(r), 1);
+	assert_int_equal(reclaim_client(&r->h, q.slot), geom_bytes(&left));
+	assert_int_equal(used_chunks(r), 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wants_are_provisioned),
+		cmocka_unit_test(targets_decay),
+		cmocka_unit_test(provisioning_waits),
+		cmocka_unit_test(sweep_finds_lost_wakes),
+		cmocka_unit_test(sweep_is_paced),
+		cmocka_unit_test(walks_pass_what_is_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
