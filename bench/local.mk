@@ -116,6 +116,10 @@ EXTRA_PROGRAMS += %D%/slow
 	$(NULL)
 %C%_slow_LDADD = libclient.la libshm.la
 
+# What `make clean` doesn't know: the peers are no programs of this Makefile.
+CLEANFILES += $(EXTRA_PROGRAMS) $(EXTRA_LTLIBRARIES)
+CLEANFILES += %D%/peer_*.so %D%/pgdsa_backend.so %D%/peers/*.o
+
 .PHONY: bench
 bench: all
 	$(MAKE) $(AM_MAKEFLAGS) $(EXTRA_PROGRAMS)

@@ -16,7 +16,7 @@
 
 #define PAGE(bytes)	(((bytes) + 4095) & ~4095ull)
 
-static char path[] = "/dev/shm/mheap-bench-XXXXXX";
+static char path[48];
 
 static pid_t maker;
 
@@ -61,7 +61,9 @@ static int make_named(void)
 {
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/shm/mheap-bench-XXXXXX");
+	/* If this process is killed, the runner finds it by the pid. */
+	snprintf(path, sizeof(path), "/dev/shm/mheap-bench-%d-XXXXXX",
+		 (int)getpid());
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return fd;

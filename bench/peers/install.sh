@@ -19,7 +19,8 @@ postgres=15
 packages=(g++ pkg-config libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 	libapr1-dev libaprutil1-dev libdpdk-dev libpq-dev
 	"postgresql-server-dev-$postgres"
-	python3-matplotlib sqlite3 valgrind)
+	gcc libstb-dev python3 sqlite3
+	python3-matplotlib valgrind)
 
 install_packages() {
 	apt-get install -y -qq --no-install-recommends "$@" >/dev/null

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import os
+import signal
 import sys
 
 from bench.suite import bars, machine, tables, verdict
@@ -36,7 +37,7 @@ def arguments():
     parser.add_argument("--check", action="store_true",
                         help=argparse.SUPPRESS)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     for name in args.names:
         if name not in BY_NAME:
             parser.error(f"no measurement {name}; there are: {names}")
@@ -156,7 +157,13 @@ def main():
     return 1 if any(results.failures()) else 0
 
 
+def stop(*_):
+    raise KeyboardInterrupt     # the run that is under way is ended
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%D%/columns.py \
 	%D%/doc.py \
 	%D%/frame.py \
+	%D%/leftovers.py \
 	%D%/machine.py \
 	%D%/model.py \
 	%D%/plan.py \
@@ -16,9 +17,12 @@ EXTRA_DIST += \
 	%D%/runner.py \
 	%D%/stats.py \
 	%D%/tables.py \
+	%D%/test.sh \
 	%D%/test_suite.py \
 	%D%/verdict.py \
 	$(NULL)
+
+TESTS += %D%/test.sh
 
 EXTRA_PROGRAMS += %D%/probe
 %C%_probe_SOURCES = %D%/probe.c

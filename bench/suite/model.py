@@ -27,9 +27,11 @@ class Variant:
     args: tuple = ()
     x: float | None = None      # where a plot of lines puts it
     quick: bool = False         # part of --quick
-    without: tuple = ()         # columns that would take too long
+    limits: tuple = ()          # ((column, why it isn't measured here), ...)
     ops: int = 0                # instead of the measurement's
     workload: str = ""          # the program's name of it, if not NAME
+    prepare: tuple = ()         # a script of the tree, called with the build
+                                # and this argument; it fails: all are skipped
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,11 @@ class Measurement:
     program: str = "bench"      # or slow
     ops: int = 0                # per worker; 0: the program's own
     quick_args: tuple = ()
-    prepare: str = ""           # a script of the tree, called with the build
     x_label: str = ""           # set: plotted as lines over it
     curve: bool = False         # --file gets space over time, which is plotted
-    slower: tuple = ()          # ((back end, fraction of the ops), ...)
+    slower: tuple = ()          # ((back end, fraction of the ops), ...), where
+                                # it isn't the usual one
+    limits: tuple = ()          # as a variant's, for all of them
 
     def picked(self, quick):
         if not quick:

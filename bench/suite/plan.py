@@ -15,8 +15,22 @@ TOGETHER = BOTH + ("null",) + PROCESSES + THREADS + SHARED + POOLS
 PASSED = BOTH + ("null",) + THREADS + SHARED + POOLS
 
 
-def without(columns, *names):
-    return tuple(c for c in columns if c not in names)
+# The operations are such that a run takes some tenths of a second.  Who is so
+# slow that it would take much longer does a part of them: this one, where a
+# measurement doesn't say another.
+SLOWER = {"boost174": .1, "boost181": .1, "pgdsa": .2, "dpdk-malloc": .01,
+          "apr": .001}
+QUICK = 1 / 4       # so much of it all, operations and patience, with --quick
+QUICK_LONG_S = 5    # a peer's run that took longer isn't repeated then
+TIMEOUT_S = {"bench": 120, "slow": 300}     # of one run, by program
+
+_TOO_SLOW = {
+    "apr": "too slow: a call looks through a list of all that lives",
+    "dpdk-malloc": "too slow: one lock around lists to look through"}
+
+
+def too_slow(*names):
+    return tuple((name, _TOO_SLOW[name]) for name in names)
 
 
 def size(value, quick=False):
@@ -29,15 +43,12 @@ def workers(n, quick=False, **more):
                    ("--workers", str(n)), n, quick, **more)
 
 
-# The operations are such that a run takes some tenths of a second; who is so
-# slow that it would take much longer does a part of them.
 PAIR = Measurement(
     "pair", "Allocate, write a byte, free", ("ns",),
     (size(8), size(16, True), size(64, True), size(256), size(1024, True),
      size(4096), size(32768)),
     ALONE, ops=20_000_000, x_label="object size, bytes",
-    slower=(("boost174", .1), ("boost181", .1), ("pgdsa", .2),
-            ("dpdk-malloc", .1), ("apr", .2)))
+    slower=(("dpdk-malloc", .1), ("apr", .2)))
 
 CHURN = Measurement(
     "churn", "Replace one of 10,000 objects, chosen at random", ("ns",),
@@ -45,21 +56,17 @@ CHURN = Measurement(
              ("--size", "16", "--size-max", "1024"), quick=True),
      Variant("32K", "8 B..32 KiB",
              ("--size", "8", "--size-max", "32768", "--log"), quick=True)),
-    ALONE, ops=8_000_000,
-    slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .3),
-            ("dpdk-malloc", .01), ("apr", .001)))
+    ALONE, ops=8_000_000)
 
-_TOO_SLOW = ("dpdk-malloc", "apr")      # many at once take minutes
 MULTI = Measurement(
     "multi", "Churn of 16..1024 B by many workers at once", ("mops",),
     (workers(1, ops=16_000_000),
-     workers(2, True, ops=8_000_000, without=("apr",)),
-     workers(4, ops=4_000_000, without=("apr",)),
-     workers(16, True, ops=2_000_000, without=_TOO_SLOW),
-     workers(64, ops=1_000_000, without=_TOO_SLOW)),
+     workers(2, True, ops=8_000_000, limits=too_slow("apr")),
+     workers(4, ops=4_000_000, limits=too_slow("apr")),
+     workers(16, True, ops=2_000_000, limits=too_slow("apr", "dpdk-malloc")),
+     workers(64, ops=1_000_000, limits=too_slow("apr", "dpdk-malloc"))),
     TOGETHER, x_label="workers",
-    slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .1),
-            ("dpdk-malloc", .01), ("apr", .0005)))
+    slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .1)))
 
 PASS = Measurement(
     "pass", "One worker allocates and writes, the other reads and frees",
@@ -70,40 +77,41 @@ PASS = Measurement(
              workload="pass-both"),
      Variant("1K-both", "1 KiB, both ways", ("--size", "1024"),
              workload="pass-both")),
-    PASSED, ops=5_000_000,
-    slower=(("boost174", .1), ("boost181", .1), ("pgdsa", .2),
-            ("dpdk-malloc", .2), ("apr", .01)))
+    PASSED, ops=5_000_000, slower=(("dpdk-malloc", .2), ("apr", .01)))
 
 # Slots change hands every 50,000 operations: nobody may do much fewer.
 LARSON = Measurement(
     "larson", "Churn of 1,000 slots that change hands", ("mops",),
-    (workers(2, True), workers(4)), without(PASSED, "apr"), ops=10_000_000,
-    slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .2),
-            ("dpdk-malloc", .04)))
+    (workers(2, True), workers(4)), PASSED, ops=10_000_000,
+    slower=(("boost174", .05), ("boost181", .05), ("dpdk-malloc", .04)),
+    limits=too_slow("apr"))
 
 XMALLOC = Measurement(
     "xmalloc", "Batches of 120 objects of 8..768 B, allocated by some and "
     "freed by others", ("mops",), (workers(2, True), workers(4)), PASSED,
-    ops=6_000_000,
-    slower=(("boost174", .1), ("boost181", .1), ("pgdsa", .3),
-            ("dpdk-malloc", .2), ("apr", .01)))
+    ops=6_000_000, slower=(("dpdk-malloc", .2), ("apr", .01)))
 
 THREADTEST = Measurement(
     "threadtest", "5,000 objects of 64 B allocated, then freed, over and over",
     ("mops",), (workers(1), workers(2, True), workers(4)),
-    without(TOGETHER, "apr"), ops=20_000_000,
+    TOGETHER, ops=20_000_000,
     slower=(("boost174", .02), ("boost181", .02), ("pgdsa", .1),
-            ("dpdk-malloc", .02)))
+            ("dpdk-malloc", .02)), limits=too_slow("apr"))
+
+# The writes take longer than anybody's calls.
+_ALIKE = tuple((name, 1) for name in SLOWER)
 
 SCRATCH = Measurement(
     "scratch", "False sharing that another worker began: 100 writes to an "
     "object of 8 B", ("mops",),
-    (workers(2, True, workload="cache-scratch"),), PASSED, ops=500_000)
+    (workers(2, True, workload="cache-scratch"),), PASSED, ops=500_000,
+    slower=_ALIKE)
 
 THRASH = Measurement(
     "thrash", "False sharing between the workers' own objects: 100 writes to "
     "an object of 8 B", ("mops",),
-    (workers(2, True, workload="cache-thrash"),), TOGETHER, ops=500_000)
+    (workers(2, True, workload="cache-thrash"),), TOGETHER, ops=500_000,
+    slower=_ALIKE)
 
 
 def _large(value, fifo=False, quick=False):
@@ -118,28 +126,29 @@ LARGE = Measurement(
     "large", "Allocate, write to each page, free", ("ns",),
     (_large(1 << 16, quick=True), _large(1 << 18), _large(1 << 20, quick=True),
      _large(1 << 16, True), _large(1 << 18, True), _large(1 << 20, True)),
-    without(ALONE, *POOLS), slower=(("dpdk-malloc", .1),))
+    ALONE, slower=_ALIKE + (("dpdk-malloc", .1),))
 
 FILL = Measurement(
     "fill", "1 GiB of objects of 64 B, never used before; then all are freed",
     ("alloc_ns", "free_ns", "overhead", "peak_bytes", "left_bytes",
      "left_trim_bytes"),
-    (Variant("64", "64 B", (), quick=True),),
-    without(ALONE, "apr", "dpdk-malloc"))
+    (Variant("64", "64 B", (), quick=True),), ALONE,
+    limits=too_slow("dpdk-malloc"))
 
 FRAG = Measurement(
     "frag", "A database's days: load, update, delete, change, vacuum",
     ("overhead", "peak_bytes", "ratio_load", "ratio_update", "ratio_delete",
      "ratio_change", "ratio_vacuum", "ratio_trim", "left_bytes",
      "left_trim_bytes", "ns"),
-    (Variant("rows", "600,000 rows", (), quick=True),),
-    without(ALONE, "apr", "dpdk-malloc", *POOLS), x_label="step", curve=True)
+    (Variant("rows", "600,000 rows", (), quick=True),), ALONE,
+    x_label="step", curve=True, limits=too_slow("dpdk-malloc"))
 
 
 def _trace(program, n):
     return Variant(f"{program}-{n}", f"{program}, {n} at once",
                    ("--workers", str(n), "--file",
-                    "{build}/bench/traces/" + program), quick=n == 1)
+                    "{build}/bench/traces/" + program), quick=n == 1,
+                   prepare=("bench/trace/make.sh", program))
 
 
 TRACE = Measurement(
@@ -147,8 +156,8 @@ TRACE = Measurement(
     ("ns", "peak_bytes", "space_ratio"),
     tuple(_trace(program, n) for program in ("cc1", "sqlite3", "python3")
           for n in (1, 2, 4)),
-    without(ALONE, "apr", "dpdk-malloc", *POOLS),
-    prepare="bench/trace/make.sh")
+    ALONE, limits=too_slow("apr", "dpdk-malloc") + tuple(
+        (name, "its objects have one of a few sizes") for name in POOLS))
 
 # What only mheap has.  The program slow repeats by itself.
 _ONCE = ("--repeats", "1")

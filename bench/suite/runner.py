@@ -9,11 +9,11 @@ import sys
 import tempfile
 import time
 
-from bench.suite import columns, machine
+from bench.suite import columns, leftovers, machine
 from bench.suite.columns import COLUMNS
+from bench.suite.plan import QUICK, QUICK_LONG_S, SLOWER, TIMEOUT_S
 
 SKIP = 77
-TIMEOUT_S = 300         # a run that takes longer hangs
 
 
 class Skipped(Exception):
@@ -22,6 +22,10 @@ class Skipped(Exception):
 
 class Failed(Exception):
     """A run that should have worked."""
+
+
+class TimedOut(Exception):
+    """A run that was ended, as nobody would wait any longer."""
 
 
 def say(text):
@@ -43,16 +47,24 @@ def end(child):
 
 def run(command, env, timeout):
     """A program and all that it forks; its last line of output, parsed."""
+    leftovers.adopt()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True,
                              start_new_session=True)
     try:
         out, err = child.communicate(timeout=timeout)
-    except BaseException as error:
+    except subprocess.TimeoutExpired:
         end(child)
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise Failed(f"no result after {timeout:.0f} s") from None
+        raise TimedOut(f"timed out after {timeout:g} s") from None
+    except BaseException:
+        end(child)
         raise
+    finally:
+        leftovers.clear(child.pid)
+    return parsed(child, out, err)
+
+
+def parsed(child, out, err):
     said = err.strip().splitlines()[-1:] or ["no reason given"]
     if child.returncode == SKIP:
         raise Skipped(said[0])
@@ -66,13 +78,13 @@ def run(command, env, timeout):
         raise Failed(f"no line of JSON, but {out[-200:]!r}") from None
 
 
-def run_with_curve(args, env):
+def run_with_curve(args, env, timeout):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "curve")
         with open(path, "wb"):      # for PostgreSQL's user, too
             os.chmod(folder, 0o755)
             os.chmod(path, 0o666)
-        return run(args + ["--file", path], env, TIMEOUT_S), read_curve(path)
+        return run(args + ["--file", path], env, timeout), read_curve(path)
 
 
 def read_curve(path):
@@ -86,6 +98,7 @@ def read_curve(path):
 class Runner:
     def __init__(self, build, rounds, quick):
         self.build, self.rounds, self.quick = build, rounds, quick
+        self.prepared = {}      # (script, argument): why it couldn't, or ""
         self.base_env = {k: v for k, v in os.environ.items()
                          if not k.startswith(("LD_PRELOAD", "MALLOC_",
                                               "MHEAP_"))}
@@ -105,7 +118,7 @@ class Runner:
             env["LD_PRELOAD"] = library
         args = [self.program(measurement.program),
                 variant.workload or measurement.name, column.backend]
-        args += self.variant_args(variant)
+        args += [arg.replace("{build}", self.build) for arg in variant.args]
         if self.quick:
             args += measurement.quick_args
         if column.threads:
@@ -115,20 +128,13 @@ class Runner:
             args += ["--ops", str(ops)]
         return args, env
 
-    def variant_args(self, variant):
-        args = []
-        for arg in variant.args:
-            args.append(arg.replace("{build}", self.build))
-            if "{build}" in arg and not os.path.exists(args[-1]):
-                raise Skipped("what it replays was not recorded")
-        return args
-
     def ops(self, measurement, variant, column):
         ops = variant.ops or measurement.ops
-        ops *= dict(measurement.slower).get(column.backend, 1)
-        if self.quick:
-            ops /= 4
-        return int(ops)
+        ops *= {**SLOWER, **dict(measurement.slower)}.get(column.backend, 1)
+        return int(ops * (QUICK if self.quick else 1))
+
+    def timeout(self, measurement):
+        return TIMEOUT_S[measurement.program] * (QUICK if self.quick else 1)
 
     def probe(self):
         """ns per dependent add, of the slowest CPU."""
@@ -139,10 +145,11 @@ class Runner:
         args, env = self.command(measurement, variant, column)
         figures = {"probe": self.probe()}
         start = time.monotonic()
+        timeout = self.timeout(measurement)
         if measurement.curve:
-            line, figures["curve"] = run_with_curve(args, env)
+            line, figures["curve"] = run_with_curve(args, env, timeout)
         else:
-            line = run(args, env, TIMEOUT_S)
+            line = run(args, env, timeout)
         figures["metrics"] = line["metrics"]
         figures["seconds"] = round(time.monotonic() - start, 2)
         return figures, line
@@ -153,32 +160,52 @@ class Runner:
                   "machine": machine.describe(), "quick": self.quick,
                   "columns": list(measurement.columns), "versions": {},
                   "variants": {}}
-        self.prepare(measurement)
         for variant in measurement.picked(self.quick):
             say(f"{measurement.name}: {variant.label}")
             record["variants"][variant.key] = self.measure_variant(
                 measurement, variant, record)
         return record
 
-    def prepare(self, measurement):
-        """What fails here shows as variants that are skipped."""
-        if measurement.prepare:
-            script = os.path.join(machine.ROOT, measurement.prepare)
-            subprocess.run([script, self.build], env=self.base_env,
-                           stdout=sys.stderr, check=False)
+    def prepare(self, script, argument):
+        """Makes what a variant needs, once.  Why it couldn't, or ""."""
+        if (script, argument) not in self.prepared:
+            done = subprocess.run(
+                [os.path.join(machine.ROOT, script), self.build, argument],
+                env=self.base_env, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, check=False)
+            sys.stderr.write(done.stdout)
+            said = done.stdout.strip().splitlines()[-1:] or [script]
+            self.prepared[script, argument] = done.returncode and (
+                f"not prepared: {said[0]}")
+        return self.prepared[script, argument]
+
+    def left_out(self, measurement, variant, order):
+        """{column: why it isn't even tried}"""
+        why = variant.prepare and self.prepare(*variant.prepare)
+        if why:
+            return dict.fromkeys(order, self.without_paths(why))
+        return {**dict(measurement.limits), **dict(variant.limits)}
 
     def measure_variant(self, measurement, variant, record):
-        order = [c for c in measurement.columns if c not in variant.without]
+        order = list(measurement.columns)
         result = {"label": variant.label, "x": variant.x, "order": order,
-                  "skipped": {}, "rounds": []}
+                  "skipped": self.left_out(measurement, variant, order),
+                  "rounds": []}
         for number in range(self.rounds):
             one_round = {}
             for name in rotated(order, number):
-                if name not in result["skipped"]:
+                if name not in result["skipped"] and not self.enough(
+                        result["rounds"], COLUMNS[name]):
                     self.into(one_round, measurement, variant, COLUMNS[name],
                               result["skipped"], record["versions"])
             result["rounds"].append(one_round)
         return result
+
+    def enough(self, rounds, column):
+        """With --quick one figure of a slow peer has to do."""
+        return self.quick and column.group != "ours" and any(
+            r.get(column.name, {}).get("seconds", 0) > QUICK_LONG_S
+            for r in rounds)
 
     def into(self, one_round, measurement, variant, column, skipped, versions):
         try:
@@ -188,11 +215,13 @@ class Runner:
                                      line.get("version") or "")
         except Skipped as error:
             skipped[column.name] = self.without_paths(error)
-        except Failed as error:
+        except (Failed, TimedOut) as error:     # once is enough
             reason = self.without_paths(error)
-            one_round[column.name] = {"failed": reason}
-            skipped[column.name] = f"failed: {reason}"  # once is enough
             say(f"{measurement.name}, {variant.label}, {column.name}: {reason}")
+            skipped[column.name] = reason
+            if isinstance(error, Failed) or column.group == "ours":
+                skipped[column.name] = f"failed: {reason}"
+                one_round[column.name] = {"failed": reason}
 
     def without_paths(self, error):
         """It may go into the documentation."""

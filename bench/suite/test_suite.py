@@ -5,18 +5,21 @@
 """
 import importlib.util
 import os
+import signal
 import stat
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
-from bench.suite import doc, stats, tables, verdict
+from bench.suite import doc, leftovers, stats, tables, verdict
 from bench.suite.bars import BARS
 from bench.suite.columns import COLUMNS
 from bench.suite.model import Bar, Measurement, Variant, metric
 from bench.suite.plan import BY_NAME, PLAN
 from bench.suite.results import Results
-from bench.suite.runner import Failed, Runner, Skipped, rotated, run
+from bench.suite.runner import (Failed, Runner, Skipped, TimedOut, rotated,
+                                run)
 
 
 def results(name="pair", skipped=None, **columns):
@@ -157,7 +160,8 @@ class Data(unittest.TestCase):
             self.assertTrue(set(m.columns) <= set(COLUMNS), m.name)
             self.assertTrue(any(v.quick for v in m.variants), m.name)
             for v in m.variants:
-                self.assertTrue(set(v.without) <= set(m.columns), m.name)
+                self.assertTrue(set(dict(m.limits + v.limits)) <
+                                set(m.columns), m.name)
 
     def test_each_bar_can_be_worked_out(self):
         for bar in BARS:
@@ -212,8 +216,9 @@ class Running(unittest.TestCase):
         os.chmod(path, stat.S_IRWXU)
         return path
 
-    def run_script(self, text, timeout=10):
-        return run([self.script("once", text)], dict(os.environ), timeout)
+    def run_script(self, text, timeout=10, stages=leftovers._STAGES):
+        with mock.patch.object(leftovers, "_STAGES", stages):
+            return run([self.script("once", text)], dict(os.environ), timeout)
 
     def test_what_a_run_may_say(self):
         self.assertEqual(self.run_script("echo x; echo '{\"a\":1}'"), {"a": 1})
@@ -230,14 +235,24 @@ class Running(unittest.TestCase):
 
     def test_hangs_end_with_all_that_they_started(self):
         file = os.path.join(self.build, "pid")
-        with self.assertRaisesRegex(Failed, "no result after"):
+        with self.assertRaisesRegex(TimedOut, "after 0.5 s"):
             self.run_script(f"sleep 60 & echo $! >{file}; wait", timeout=.5)
         with open(file, encoding="utf-8") as pid:
-            started = f"/proc/{pid.read().strip()}/stat"
-        # Where nobody waits for orphans it stays, as a zombie.
-        if os.path.exists(started):
-            with open(started, encoding="utf-8") as state:
-                self.assertEqual(state.read().split()[2], "Z")
+            self.assertFalse(os.path.exists("/proc/" + pid.read().strip()))
+
+    def test_nothing_is_left_of_a_run_that_was_killed(self):
+        """Neither a daemon in a session of its own nor names."""
+        file = os.path.join(self.build, "left")
+        with self.assertRaisesRegex(Failed, "exit status -9"):
+            self.run_script(
+                "page=/dev/shm/mheap-bench-$$-x; tmp=${TMPDIR:-/tmp}\n"
+                "mkdir $tmp/mheap-bench-x-$$; >$tmp/mheap-bench-x-$$/y; >$page\n"
+                "setsid sleep 60 >/dev/null 2>&1 &\n"
+                f"echo /proc/$! $page $tmp/mheap-bench-x-$$ >{file}\n"
+                "kill -9 $$", stages=((0, .2), (signal.SIGTERM, 5)))
+        with open(file, encoding="utf-8") as left:
+            self.assertEqual([p for p in left.read().split()
+                              if os.path.exists(p)], [])
 
     def measure(self, plan, rounds=3, quick=False):
         with open(os.devnull, "w", encoding="utf-8") as quiet:
@@ -272,6 +287,62 @@ class Running(unittest.TestCase):
         self.assertIn("pair mheap --size 8 --ops 100", calls)
         self.assertIn("pair null --size 8 --ops 10", calls)
 
+    def test_who_takes_too_long(self):
+        self.script("bench", f"""echo "$@" >>{self.build}/log
+            [ $2 = null ] || exec sleep 60
+            echo '{{"metrics":{{"ns":8}}}}'""")
+        plan = Measurement("pair", "t", ("ns",), (Variant("8", "8 B"),),
+                           ("null", "apr", "mheap"), ops=100)
+        with mock.patch.object(Runner, "timeout", lambda *_: .3):
+            record = self.measure(plan)
+        eight = record["variants"]["8"]
+        self.assertEqual(eight["skipped"], {
+            "apr": "timed out after 0.3 s",
+            "mheap": "failed: timed out after 0.3 s"})
+        self.assertEqual([set(r) for r in eight["rounds"]],
+                         [{"null", "mheap"}, {"null"}, {"null"}])
+        # Only our own is a failure of the run.
+        r = Results()
+        r.add("pair", record)
+        self.assertEqual([f[2] for f in r.failures()], ["mheap"])
+
+    def test_who_is_not_even_tried(self):
+        self.script("bench", "echo '{\"metrics\":{\"ns\":1}}'")
+        plan = Measurement("pair", "t", ("ns",), (
+            Variant("8", "8 B", limits=(("pgdsa", "too slow"),)),
+            Variant("9", "9 B", prepare=("bench/suite/no-such", "x"))),
+            ("null", "apr", "pgdsa"), limits=(("apr", "no such size"),))
+        with mock.patch.object(Runner, "prepare", lambda *a: " ".join(a[1:])):
+            variants = self.measure(plan)["variants"]
+        self.assertEqual(variants["8"]["skipped"],
+                         {"pgdsa": "too slow", "apr": "no such size"})
+        self.assertEqual(set(variants["8"]["rounds"][0]), {"null"})
+        self.assertEqual(set(variants["9"]["skipped"].values()),
+                         {"bench/suite/no-such x"})
+        self.assertEqual(variants["9"]["rounds"], [{}] * 3)
+
+    def test_what_cannot_be_prepared(self):
+        script = self.script("make.sh", f"echo $* >>{self.build}/log\n"
+                             "echo on its way\necho no $2 here >&2; exit 77")
+        runner = Runner(self.build, 1, False)
+        with open(os.devnull, "w", encoding="utf-8") as quiet, \
+                mock.patch.object(sys, "stderr", quiet):
+            for _ in range(2):
+                self.assertEqual(runner.prepare(script, "x"),
+                                 "not prepared: no x here")
+        with open(os.path.join(self.build, "log"), encoding="utf-8") as log:
+            self.assertEqual(log.read(), f"{self.build} x\n")
+
+    def test_usual_parts_of_the_operations(self):
+        runner = Runner(self.build, 1, False)
+        plan = Measurement("pair", "t", ("ns",), (Variant("8", "8 B"),),
+                           ("apr", "null"), ops=100_000,
+                           slower=(("boost174", .5),))
+        self.assertEqual([runner.ops(plan, plan.variants[0], COLUMNS[c])
+                          for c in ("null", "boost174", "boost181",
+                                    "dpdk-malloc", "apr")],
+                         [100_000, 50_000, 10_000, 1000, 100])
+
     def test_quick_does_less(self):
         plan = Measurement("pair", "t", ("ns",), (
             Variant("8", "8 B"), Variant("9", "9 B", quick=True)), ("null",),
@@ -281,6 +352,17 @@ class Running(unittest.TestCase):
         self.assertEqual(list(variants), ["9"])
         self.assertEqual(variants["9"]["rounds"][0]["null"]["metrics"],
                          {"ns": 25})
+
+    def test_quick_takes_slow_peers_once(self):
+        self.script("bench", "echo '{\"metrics\":{\"ns\":1}}'")
+        plan = Measurement("pair", "t", ("ns",), (Variant("8", "8 B"),),
+                           ("mheap", "apr"))
+        for quick, rounds in ((True, 1), (False, 3)):
+            with mock.patch("bench.suite.runner.QUICK_LONG_S", -1):
+                eight = self.measure(plan, 3, quick)["variants"]["8"]
+            got = [c for r in eight["rounds"] for c in r]
+            self.assertEqual((got.count("mheap"), got.count("apr")),
+                             (3, rounds))
 
     def test_everybody_begins_a_round(self):
         order = list("abcde")
