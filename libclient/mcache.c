@@ -255,7 +255,7 @@ static void note_bad(struct bad *bad, const void *p, int err)
 struct home {
 	struct pspan *ps;
 	char *base;
-	uint64_t bytes, bits;		/* bytes: 0 before the first */
+	uint64_t bytes, bits;
 	uint32_t w;
 };
 
@@ -281,7 +281,7 @@ static inline int put_entry(mh_heap *h, struct pclass *c, struct home *to,
 {
 	uint32_t slot;
 
-	if ((uint64_t)((char *)p - to->base) >= to->bytes &&
+	if ((!to->ps || (uint64_t)((char *)p - to->base) >= to->bytes) &&
 	    !home_of(h, c, to, p, spc))
 		return EINVAL;
 	if (!ps_slot(to->ps, p, &slot))
@@ -302,7 +302,7 @@ static void put_entries(mh_heap *h, struct pclass *c, const struct arrays *a,
 			uint32_t i, uint32_t n, struct bad *bad)
 {
 	uint32_t spc = array_spc(i);
-	struct home to = { .bytes = 0 };
+	struct home to = { .ps = NULL };	/* before the first */
 
 	for (uint32_t k = 0; k < n; k++) {
 		void *p = array_get(a, i, k);
