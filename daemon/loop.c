@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -22,6 +23,8 @@
 #include <unistd.h>
 
 #define GENERATION (UINT64_C(1) << 32)
+#define OTHERS_RAN (UINT64_C(20) * 1000) /* a yield that takes as long */
+#define TIRED	   (5 * NS_PER_MS)
 #define LONGEST	   (3600 * NS_PER_S) /* keeps the kernel's sums from wrapping */
 
 static uint64_t now_ns(void)
@@ -291,6 +294,29 @@ static int run_timers(struct loop *l)
 	return n;
 }
 
+void loop_linger(struct loop *l, uint64_t ns)
+{
+	uint64_t now = now_ns();
+
+	if (now < l->tired)
+		return;
+	l->linger = now + (ns < LOOP_LINGER_MAX ? ns : LOOP_LINGER_MAX);
+}
+
+/* A turn found nothing.  Who else wants to run here does so before the next. */
+static void let_others_run(struct loop *l)
+{
+	uint64_t before = now_ns();
+
+	if (before >= l->linger)
+		return;
+	sched_yield();
+	if (now_ns() - before > OTHERS_RAN) {
+		l->linger = 0;
+		l->tired = before + TIRED;
+	}
+}
+
 /* Until the first timer, and not at all while something is left to prepare. */
 static uint64_t how_long(struct loop *l, int timeout_ms)
 {
@@ -301,7 +327,7 @@ static uint64_t how_long(struct loop *l, int timeout_ms)
 		ns = (uint64_t)timeout_ms * NS_PER_MS;
 	if (first && first->due < now + ns)
 		ns = first->due > now ? first->due - now : 0;
-	return STAILQ_EMPTY(&l->todo) ? ns : 0;
+	return STAILQ_EMPTY(&l->todo) && now >= l->linger ? ns : 0;
 }
 
 int loop_once(struct loop *l, int timeout_ms)
@@ -315,6 +341,8 @@ int loop_once(struct loop *l, int timeout_ms)
 	n = ring_turn(l, how_long(l, timeout_ms));
 	if (n >= 0)
 		n += run_timers(l);
+	if (!n)
+		let_others_run(l);
 	l->turning = false;
 	return n;
 }

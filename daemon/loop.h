@@ -51,6 +51,15 @@ int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
 /*
+ * More is expected at once: for so long (LOOP_LINGER_MAX at most) the loop looks
+ * again and again and does not sleep.  Falling asleep and being woken is what it
+ * would cost otherwise.  Where other work wants the processor it gets it, and
+ * the loop sleeps then, and is not to be kept from it for a while.
+ */
+#define LOOP_LINGER_MAX	(100u * 1000)	/* ns */
+void loop_linger(struct loop *l, uint64_t ns);
+
+/*
  * One turn: waits for an event at most timeout_ms (-1: as long as it likes),
  * then handles what is there.  A positive number, or 0 when nothing was there;
  * -EBUSY from a callback, or -errno.

@@ -61,6 +61,8 @@ struct loop {
 	struct timers timers; /* soonest first */
 	unsigned int in_flight;
 	bool stop, turning;
+	uint64_t linger; /* until then it does not sleep, ns */
+	uint64_t tired;	 /* until then it does not linger */
 	struct ring *ring;
 };
 

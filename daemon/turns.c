@@ -13,6 +13,7 @@
 #include "daemon/server.h"
 
 #define DECAY_NS	(2000 * MS)
+#define LINGER_NS	(100 * 1000)	/* about what going to sleep and waking cost */
 #define ALONE_NS	(200 * MS)	/* autoremove: after the last has left */
 #define FIRST_NS	(10000 * MS)	/* ... and if nobody ever comes */
 
@@ -83,6 +84,7 @@ static void on_bell(void *arg, unsigned int revents)
 			    "read: %s", strerror(errno));
 	requests_serve(&sv->heap);
 	server_awake(sv);
+	loop_linger(sv->loop, LINGER_NS);
 }
 
 static void on_job(void *arg)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,14 +18,21 @@
 
 #define TURN_MS		100
 #define TURN_MAX_MS	2000
+#define SOON_NS		(50 * 1000)	/* what a wait and a wake may cost */
+#define LOOKS		64
 #define AWAY_MS		10	/* between looks for a daemon that is away */
 
-static uint64_t now_ms(void)
+static uint64_t now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t now_ms(void)
+{
+	return now_ns() / 1000000;
 }
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t val, unsigned ms)
@@ -123,6 +131,24 @@ static void ring_again(mh_heap *h)
 	ring(h, h->r->me.slot);
 }
 
+/*
+ * A lively daemon answers sooner than this thread could fall asleep and be woken.
+ * Where another thread, the daemon's perhaps, waits for this processor it runs
+ * first.
+ */
+static bool answered_soon(struct sh_cell *cell, uint32_t word)
+{
+	uint64_t end = now_ns() + SOON_NS;
+
+	do {
+		for (int i = 0; i < LOOKS; i++)
+			if (ld_acq(&cell->word) != word)	/* [Q1] */
+				return true;
+		sched_yield();
+	} while (now_ns() < end);
+	return false;
+}
+
 /* 0: done, be it at the last moment; -ETIMEDOUT, -ESHUTDOWN: cancelled. */
 static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 {
@@ -131,6 +157,8 @@ static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 	uint32_t seen;
 	int r;
 
+	if (!away && answered_soon(cell, word))
+		return 0;
 	while (ld_acq(&cell->word) == word) {			/* [Q1] */
 		futex_wait(&cell->word, word, away ? AWAY_MS : turn);
 		if (ld_acq(&cell->word) != word)		/* [Q1] */

@@ -122,6 +122,26 @@ static void test_turn_waits_as_long_as_told(void **state)
 
 /* --- run and stop -------------------------------------------------------- */
 
+/* Ends soon by itself, whoever asks for how much.  (Delayed, it never began.) */
+static void test_lingering_turns_do_not_wait(void **state)
+{
+	struct timespec rest = { .tv_nsec = MS };
+	struct loop *l = *state;
+	uint64_t start, took = PATIENCE;
+
+	for (int i = 0; i < 100 && took > 100 * MS; i++) {
+		loop_linger(l, 1000 * MS);
+		start = now_ns();
+		assert_int_equal(loop_once(l, 200), 0);
+		took = now_ns() - start;
+	}
+	assert_true(took < 100 * MS);
+	nanosleep(&rest, NULL);
+	start = now_ns();
+	assert_int_equal(loop_once(l, 20), 0);
+	assert_true(now_ns() - start >= 20 * MS);
+}
+
 static void stop(void *arg)
 {
 	loop_stop(arg);
@@ -425,6 +445,7 @@ static const struct CMUnitTest tests[] = {
 	WITH_LOOP(test_timer_once_is_final_unless_set_again),
 	WITH_LOOP(test_timer_sets_itself_again),
 	WITH_LOOP(test_turn_waits_as_long_as_told),
+	WITH_LOOP(test_lingering_turns_do_not_wait),
 	WITH_LOOP(test_run_until_stop),
 	WITH_LOOP(test_poll_fires_again_and_again),
 	WITH_LOOP(test_poll_sees_what_is_there_already),
