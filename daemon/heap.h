@@ -105,6 +105,7 @@ struct heap {
 	bool		 in_punch;	/* a punch that ends at once must not nest */
 	uint16_t	 target[SPAN_CLASSES];	/* provisioned spans wanted */
 	uint8_t		 wanted[SPAN_CLASSES];	/* since the last decay */
+	uint8_t		 length[SPAN_CLASSES];	/* of those, pages; 0: the least */
 	uint64_t	 want_ns[SPAN_CLASSES];	/* when a stripe ran low */
 	uint64_t	 next_decay;	/* ns */
 	uint64_t	 provisioned;	/* bytes of all targets */

@@ -47,8 +47,11 @@ static void count_enomem(struct heap *h, uint32_t reason, uint64_t asked)
 
 static bool wish_ok(const struct heap *h, const struct span_wish *w)
 {
-	if (w->spc >= SPAN_CLASSES ||
-	    (w->len.n ? spc_size_class(w->spc) != 0 : !span_class_ok(w->spc)))
+	uint32_t sc = spc_size_class(w->spc);
+
+	if (w->spc >= SPAN_CLASSES || (!sc && !w->len.n) ||
+	    (sc && (!span_class_ok(w->spc) ||
+		    (w->len.n && !span_npages_ok(w->spc, w->len.n)))))
 		return false;
 	return w->len.n <= h->sg.geo.npages && w->align.n <= 256 &&
 	       (w->align.n & (w->align.n - 1)) == 0;
@@ -175,9 +178,9 @@ static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   uint32_t reason)
 {
 	if (err == -ENOMEM)
-		count_enomem(h, reason, q->arg[1] ?
-			     npages_bytes((npages){ q->arg[1] }) :
-			     sc_size(spc_size_class(q->arg[0])));
+		count_enomem(h, reason, spc_size_class(q->arg[0]) ?
+			     sc_size(spc_size_class(q->arg[0])) :
+			     npages_bytes((npages){ q->arg[1] }));
 	c->err = err;
 	c->result = result;
 	c->reason = reason;

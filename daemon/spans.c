@@ -201,9 +201,9 @@ static struct geom geom_for(const struct span_wish *w)
 	uint32_t sc = spc_size_class(w->spc);
 	struct geom g = { .spc = w->spc };
 
-	g.nslots = sc ? sc_nslots(sc) : 1;
-	g.len.n = sc ? sc_npages(sc) : w->len.n;
+	g.len.n = w->len.n ? w->len.n : sc_npages(sc);
 	g.elem = sc ? sc_size(sc) : npages_bytes(w->len);
+	g.nslots = (uint32_t)(npages_bytes(g.len) / g.elem);
 	g.block_len = block_granules(spc_life(w->spc), g.nslots);
 	return g;
 }

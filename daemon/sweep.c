@@ -18,9 +18,11 @@
 #define USE_LEAST	(256u << 10)
 #define HOT_NS		10000000ull	/* low again so soon: a hot class */
 
-static uint64_t span_bytes(uint32_t spc)
+static uint64_t span_bytes(const struct heap *h, uint32_t spc)
 {
-	return npages_bytes((npages){ sc_npages(spc_size_class(spc)) });
+	uint32_t n = h->length[spc];
+
+	return npages_bytes((npages){ n ? n : sc_npages(spc_size_class(spc)) });
 }
 
 /* What all provisioned spans together may be: little of a small heap. */
@@ -35,22 +37,33 @@ static uint64_t provision_most(const struct heap *h)
 	return use < limit ? use : limit;
 }
 
+/* What a client wrote there last, if it makes sense. */
+static uint8_t wanted_length(struct heap *h, uint32_t spc)
+{
+	uint8_t n = ld_rlx(&h->sg.ctl->want_pages[spc]);	/* [Q2] */
+
+	return span_npages_ok(spc, n) ? n : 0;
+}
+
+/* So many spans, as long as who ran low last wants them. */
 static void set_target(struct heap *h, uint32_t spc, uint32_t n)
 {
-	uint64_t most = provision_most(h);
-	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(spc);
+	uint64_t most = provision_most(h), each;
+	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(h, spc);
 
-	if (n * span_bytes(spc) > TARGET_BYTES)
-		n = (uint32_t)(TARGET_BYTES / span_bytes(spc));
-	while (n && rest + n * span_bytes(spc) > most)
+	h->length[spc] = n ? wanted_length(h, spc) : 0;
+	each = span_bytes(h, spc);
+	if (n * each > TARGET_BYTES)
+		n = (uint32_t)(TARGET_BYTES / each);
+	while (n && rest + n * each > most)
 		n /= 2;
-	h->provisioned = rest + n * span_bytes(spc);
+	h->provisioned = rest + n * each;
 	h->target[spc] = (uint16_t)n;
 }
 
 int provision(struct heap *h, uint32_t spc)
 {
-	struct span_wish wish = { .spc = spc };
+	struct span_wish wish = { .spc = spc, .len = { h->length[spc] } };
 	uint32_t have = central_listed(&h->sg, spc), reason;
 	span_id id;
 	int r = 0;

@@ -77,6 +77,7 @@ struct pspan {
 	enum ps_where	 where;
 	bool		 mixed;		/* holds shared objects beside owned ones */
 	uint64_t	 epoch;		/* since when it is PENDING */
+	uint32_t	 words;		/* that bits and known have room for */
 };
 
 struct plist {
@@ -87,6 +88,7 @@ struct plist {
 struct pclass {
 	pthread_mutex_t	 lock;
 	struct plist	 partial, exhausted, pending, unused;
+	_Atomic uint64_t bytes;		/* [A1] of its spans */
 	uint32_t	 nempty;	/* in partial, wholly free */
 	uint32_t	 cursor;	/* of central_scan */
 };
@@ -318,6 +320,7 @@ void want_spans(mh_heap *h, uint32_t spc);
 void hint_sweep(mh_heap *h);
 
 /* obtain.c */
+npages span_length(mh_heap *h, uint32_t spc);	/* that the class should have */
 int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
 		bool nowait, struct geom *ret_g);
 bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g);
@@ -343,6 +346,7 @@ void note_empty(mh_heap *h, struct pclass *c, int spans, uint64_t bytes);
 bool take_room(mh_heap *h, uint64_t bytes, bool must);
 bool many_returned(mh_heap *h, uint64_t bytes);
 void trim_empty(mh_heap *h, struct pclass *c);	/* under the class lock */
+bool should_make_way(mh_heap *h, uint64_t bytes);
 void make_way(mh_heap *h, struct mcache *mc, uint64_t bytes);
 
 /* harvest.c; under the class lock */

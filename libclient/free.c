@@ -109,8 +109,10 @@ static HOT_TAIL void free_shared(mh_heap *h, void *p, uint64_t off,
 		free_foreign_slot(h, p, off);
 		return;
 	}
+	/* Shared spans are as long as the table says. */
 	if (unlikely(!sc_slot_start(leased_class(w), leased_offset(w, p),
-				    &slot))) {
+				    &slot) ||
+		     slot >= sc_nslots(leased_class(w)))) {
 		free_bad(h, p, EINVAL);
 		return;
 	}

@@ -138,7 +138,10 @@ static uint32_t take_slots(mh_heap *h, struct pclass *c, struct pspan *ps,
 	return got;
 }
 
-/* Some span with free slots, without the daemon; NULL: none to be had. */
+/*
+ * Some span with free slots, without the daemon; NULL: none to be had, or not
+ * before others have made way.
+ */
 static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 {
 	struct pspan *ps;
@@ -152,7 +155,8 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 		ps = c->partial.head ? c->partial.head : harvest_some(h, c);
 		if (ps)
 			return ps;
-		if (!obtain_fast(h, spc, &g))
+		if (should_make_way(h, npages_bytes(span_length(h, spc))) ||
+		    !obtain_fast(h, spc, &g))
 			return NULL;
 		if (!ps_adopt(h, c, &g)) {
 			pass_span(h, &g);
@@ -179,17 +183,18 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 	return got;
 }
 
-/* The daemon gives a span of the class.  Not under the class lock. */
-static int ask_daemon(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
+/* A span of the class that is new to the process.  Not under the class lock. */
+static int more(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 {
 	struct pclass *c = pclass_of(h, spc);
+	npages len = span_length(h, spc);
 	struct geom g;
 	struct pspan *ps;
-	int r;
+	int r = 0;
 
-	make_way(h, mc, sc_span_bytes(spc_size_class(spc)));
-	r = obtain_span(h, spc, (npages){ 0 }, (npages){ 0 }, nowait, &g);
-
+	make_way(h, mc, npages_bytes(len));
+	if (!obtain_fast(h, spc, &g))
+		r = obtain_span(h, spc, len, (npages){ 0 }, nowait, &g);
 	if (r)
 		return r;
 	pthread_mutex_lock(&c->lock);
@@ -220,7 +225,7 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 		if (array_shared(i))
 			mc->sum[i] = body_sum(&mc->a, i, got);
 		pthread_mutex_unlock(&c->lock);
-	} while (!got && !ask_daemon(h, mc, spc, nowait));
+	} while (!got && !more(h, mc, spc, nowait));
 	add_rlx(&my_slot(h)->refills, 1);			/* [C1] */
 	return got;
 }

@@ -14,6 +14,7 @@
 #endif
 
 #define SCAN_IDS	1024u
+#define GROW_SHARE	8u	/* a span is at most this share of its class */
 
 /*
  * Maps the pages of a span for reading, once per process and life of the span:
@@ -30,6 +31,28 @@ void populate(mh_heap *h, const struct geom *g)
 	madvise(h->arena + geom_offset(g), geom_bytes(g), MADV_POPULATE_READ);
 }
 
+/* A class that uses much has long spans; others' length is the table's. */
+npages span_length(mh_heap *h, uint32_t spc)
+{
+	uint64_t most = ld_rlx(&pclass_of(h, spc)->bytes) / GROW_SHARE; /* [A1] */
+	uint32_t sc = spc_size_class(spc), n, longer = sc_npages(sc);
+
+	do {
+		n = longer;
+		longer = sc_longer(sc, n);
+	} while (longer && spc_life(spc) == LIFE_OWNED &&
+		 npages_bytes((npages){ longer }) <= most);
+	return (npages){ n };
+}
+
+/* A stripe ran low: the daemon is to list more. */
+static void run_low(mh_heap *h, uint32_t spc)
+{
+	st_rlx(&h->sg.ctl->want_pages[spc],			/* [Q2] */
+	       (uint8_t)span_length(h, spc).n);
+	want_spans(h, spc);
+}
+
 bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 {
 	struct pclass *c = pclass_of(h, spc);
@@ -41,7 +64,7 @@ bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 		got = central_scan(&h->sg, h->r->me, spc, &c->cursor, SCAN_IDS,
 				   ret_g);
 	if (low)
-		want_spans(h, spc);
+		run_low(h, spc);
 	if (got)
 		populate(h, ret_g);
 	return got;

@@ -117,8 +117,15 @@ void trim_empty(mh_heap *h, struct pclass *c)
 	trim(h, c, most + (c->partial.tail ? geom_bytes(&c->partial.tail->g) : 0));
 }
 
+/* Would so many bytes more make the process larger, with others unused? */
+bool should_make_way(mh_heap *h, uint64_t bytes)
+{
+	return ld_rlx(&h->r->empty) &&				/* [A1] */
+	       ld_rlx(&h->r->owned) + bytes > ld_rlx(&h->r->peak); /* [A1] */
+}
+
 /*
- * The daemon is about to be asked for `bytes`.  If that makes the process larger
+ * A span of `bytes` is about to be taken or asked for.  If that makes the process larger
  * than its peak, as much of what it has unused goes back first.  A busy class is
  * passed over.
  */

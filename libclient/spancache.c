@@ -102,21 +102,31 @@ void ps_unmap(mh_heap *h, struct pspan *ps)
 		pt_store(h, ps->g.start.n + k, 0);
 }
 
+/* Spans of a class differ in length, and mostly get longer. */
+static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t words)
+{
+	struct pspan *ps = c->unused.tail;
+
+	if (ps && ps->words >= words) {
+		plist_del(&c->unused, ps);
+		return ps;
+	}
+	ps = pool_take(h, sizeof(*ps) + 2 * words * 8);
+	if (!ps)
+		return NULL;
+	ps->bits = (uint64_t *)(void *)(ps + 1);
+	ps->known = ps->bits + words;
+	ps->words = words;
+	return ps;
+}
+
 static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 {
-	uint32_t words = live_words(g->nslots);
-	struct pspan *ps = c->unused.head;
+	struct pspan *ps = ps_unused(h, c, live_words(g->nslots));
 
-	if (ps) {
-		plist_del(&c->unused, ps);
-	} else {
-		ps = pool_take(h, sizeof(*ps) + 2 * words * 8);
-		if (!ps)
-			return NULL;
-		ps->bits = (uint64_t *)(void *)(ps + 1);
-		ps->known = ps->bits + words;
-		ps->spc = g->spc;
-	}
+	if (!ps)
+		return NULL;
+	ps->spc = g->spc;
 	ps->g = *g;
 	ps->magic = sc_table[spc_size_class(g->spc)].magic;
 	ps->elem = (uint32_t)g->elem;
@@ -160,6 +170,7 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 	ps->mixed = ps->nknown != 0;
 	ps_map(h, ps, !ps->mixed);
 	ps_move(c, ps, ps->nfree ? PS_PARTIAL : PS_EXHAUSTED);
+	add_rlx(&c->bytes, geom_bytes(g));			/* [A1] */
 	note_owned(h, geom_bytes(g));
 	if (ps->nfree == g->nslots)
 		note_empty(h, c, 1, geom_bytes(g));
@@ -177,6 +188,7 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 
 	if (ps->where == PS_PARTIAL && ps->nfree == g.nslots)
 		note_empty(h, c, -1, geom_bytes(&g));
+	sub_rlx(&c->bytes, geom_bytes(&g));			/* [A1] */
 	sub_rlx(&h->r->owned, geom_bytes(&g));			/* [A1] */
 	ps_unmap(h, ps);
 	cache_note(h, -(int64_t)(ps->nfree * g.elem), 0);

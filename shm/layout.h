@@ -257,6 +257,7 @@ struct sh_slot {
 struct sh_control {
 	_Atomic uint64_t bell[SH_BELL_WORDS];	/* (a) [Q2] slots with requests */
 	_Atomic uint64_t want[SH_WANT_WORDS];	/* (a) [Q2] span classes run low */
+	_Atomic uint8_t want_pages[SPAN_CLASSES]; /* (a) [Q2] length of a span */
 };
 
 struct sh_stripe {

@@ -8,8 +8,9 @@
  *	- no 24: objects of 16 bytes and more are 16-aligned;
  *	- 1, 2 and 4 in front: tiny values pack as in Go's tiny allocator, but
  *	  can be freed one by one;
- *	- spans of 32 to 128 KiB: a span of 8 KiB holds so few slots of a large
- *	  class that every few allocations would take the slow path;
+ *	- spans of 32 KiB or more, and of 4 slots where they fit well into 128
+ *	  KiB: the shortest.  A class that is used much has spans of double,
+ *	  four times the length (sc_longer);
  *	- 20 run classes above 32 KiB, four per doubling: one object per span,
  *	  so that runs up to 1 MiB are recycled without the daemon.
  *
@@ -29,8 +30,8 @@
 #define PAGE		RULE_PAGE
 #define MIN_PAGES	4u
 #define MAX_PAGES	16u
-#define GOOD_SLOTS	32u	/* slots that make refills rare enough */
-#define LEAST_SLOTS	4u
+#define GOOD_SLOTS	4u	/* slots that make refills rare enough */
+#define LEAST_SLOTS	1u
 #define GOOD_TAIL	64u	/* a tail of 1/64 of the span is no matter */
 #define CACHE_BYTES	(256u << 10)
 #define CACHE_RUNS	(2u << 20)

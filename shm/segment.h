@@ -91,6 +91,18 @@ static inline bool span_class_ok(uint32_t spc)
 			spc_life(spc) == LIFE_SHARED ? 8 : 64);
 }
 
+/*
+ * May a span of the class have so many pages?  Those of owned objects may be
+ * longer than the table says: a free of a shared one goes by the table.
+ */
+static inline bool span_npages_ok(uint32_t spc, uint32_t pages)
+{
+	uint32_t sc = spc_size_class(spc);
+
+	return spc_life(spc) == LIFE_OWNED ? sc_npages_ok(sc, pages) :
+	       sc && pages == sc_npages(sc);
+}
+
 /* Ids in use are below this; grows only. */
 static inline uint32_t seg_span_top(const struct seg *sg)
 {
@@ -186,7 +198,7 @@ struct slot_at {
 static inline bool slot_find(const struct seg *sg, uint64_t off,
 			     struct slot_at *ret)
 {
-	uint32_t seq, spc, sc, start, block;
+	uint32_t seq, nc, spc, sc, start, block;
 	const struct sh_geom *e;
 	span_id id;
 
@@ -197,15 +209,17 @@ static inline bool slot_find(const struct seg *sg, uint64_t off,
 		return false;
 	e = &sg->geom[id.n];
 	seq = ld_acq(&e->seq);				/* [G1] */
-	spc = ld_acq(&e->nslots_class) >> 16;		/* [G2] */
+	nc = ld_acq(&e->nslots_class);			/* [G2] */
 	start = ld_acq(&e->start);			/* [G2] */
 	block = ld_acq(&e->block);			/* [G2] */
 	if (seq & 1 || ld_acq(&e->seq) != seq)		/* [G1] */
 		return false;
+	spc = nc >> 16;
 	sc = spc < SC_COUNT ? spc : spc - SC_COUNT;
 	off -= (uint64_t)start << PAGE_SHIFT;
 	if (!sc_is_small(sc) || off > UINT32_MAX ||
-	    !sc_slot_start(sc, (uint32_t)off, &ret->slot))
+	    !sc_slot_start(sc, (uint32_t)off, &ret->slot) ||
+	    ret->slot >= (nc & 0xffff))
 		return false;
 	ret->id = id;
 	ret->live = (_Atomic uint64_t *)(void *)

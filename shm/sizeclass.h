@@ -22,14 +22,15 @@
 
 #define SC_PAGE_SHIFT	13
 #define SC_PAGE		(1u << SC_PAGE_SHIFT)
+#define SC_MAX_SLOTS	32768u	/* of a span */
 
 struct sizeclass {
 	uint32_t size;		/* bytes of a slot */
 	uint32_t magic;		/* see sc_slot() */
-	uint16_t nslots;	/* in a span */
+	uint16_t nslots;	/* in its shortest span */
 	uint16_t tail;		/* bytes behind the last slot */
 	uint16_t waste;		/* worst case, hundredths of a percent */
-	uint8_t npages;		/* of a span */
+	uint8_t npages;		/* of its shortest span */
 	uint8_t cache;		/* most free slots in a thread's array */
 };
 _Static_assert(sizeof(struct sizeclass) == 16, "four rows to a cache line");
@@ -70,6 +71,27 @@ static inline uint32_t sc_span_bytes(unsigned class)
 	return (uint32_t)sc_table[class].npages << SC_PAGE_SHIFT;
 }
 
+/*
+ * The next longer span of a small class, or 0: spans are as long as the table
+ * says, or double that, and so on up to SC_MAX_PAGES and SC_MAX_SLOTS.
+ */
+static inline uint32_t sc_longer(unsigned class, uint32_t pages)
+{
+	return sc_is_small(class) && pages * 2 <= SC_MAX_PAGES &&
+	       (pages * 2 << SC_PAGE_SHIFT) / sc_size(class) <= SC_MAX_SLOTS ?
+	       pages * 2 : 0;
+}
+
+/* Are there spans of so many pages in the class? */
+static inline bool sc_npages_ok(unsigned class, uint32_t pages)
+{
+	uint32_t n = sc_npages(class);
+
+	while (n && n < pages)
+		n = sc_longer(class, n);
+	return n && n == pages;
+}
+
 /* Most free slots that a thread's array may hold; 0 for run classes. */
 static inline uint32_t sc_cache_max(unsigned class)
 {
@@ -78,7 +100,7 @@ static inline uint32_t sc_cache_max(unsigned class)
 
 /*
  * The slot that holds byte `off` of a span.  Exact for each offset inside the
- * span; one in the tail gives nslots, which is why callers compare.
+ * longest span; one in a span's tail gives its nslots: callers compare.
  */
 static inline uint32_t sc_slot(unsigned class, uint32_t off)
 {
@@ -92,19 +114,14 @@ static inline uint32_t sc_slot_off(unsigned class, uint32_t slot)
 }
 
 /*
- * Is `off` the first byte of a slot?  If so that slot goes to *ret_slot.
- * Wrong for the tail and for interior addresses.
+ * Is `off` the first byte of a slot, in a span that is long enough for it?  If
+ * so that slot goes to *ret_slot.
  */
 static inline bool sc_slot_start(unsigned class, uint32_t off,
 				 uint32_t *ret_slot)
 {
-	uint32_t slot = sc_slot(class, off);
-
-	if (slot >= sc_table[class].nslots ||
-	    slot * sc_table[class].size != off)
-		return false;
-	*ret_slot = slot;
-	return true;
+	*ret_slot = sc_slot(class, off);
+	return *ret_slot * sc_table[class].size == off;
 }
 
 /*

@@ -23,12 +23,12 @@ static int check_shape(struct verify *v, const struct geom *g, uint64_t w)
 
 	if (sc && !span_class_ok(g->spc))
 		return fault(v, g, w, "no span may be of its class");
-	if (g->nslots != (sc ? sc_nslots(sc) : 1))
-		return fault(v, g, w, "the number of slots is not its class's");
+	if (sc && !span_npages_ok(g->spc, g->len.n))
+		return fault(v, g, w, "the length is not its class's");
 	if (g->elem != (sc ? sc_size(sc) : geom_bytes(g)))
 		return fault(v, g, w, "the size of a slot is not its class's");
-	if (sc && g->len.n != sc_npages(sc))
-		return fault(v, g, w, "the length is not its class's");
+	if (g->nslots != geom_bytes(g) / g->elem)
+		return fault(v, g, w, "the number of slots is not its length's");
 	if (g->block_len != block_granules(spc_life(g->spc), g->nslots))
 		return fault(v, g, w, "the block's length is not its class's");
 	return 0;

@@ -87,7 +87,10 @@ static void bad_arguments(void **state)
 		{ OP_ALLOC, { SPAN_CLASSES }, -EINVAL },
 		{ OP_ALLOC, { UINT32_MAX }, -EINVAL },
 		{ OP_ALLOC, { OWNED(0) }, -EINVAL },		/* no length */
-		{ OP_ALLOC, { SPC, 4 }, -EINVAL },		/* and a class */
+		{ OP_ALLOC, { SPC, 3 }, -EINVAL },	/* not the class's */
+		{ OP_ALLOC, { SHARED(SC_1K), 8 }, -EINVAL },	/* one length */
+		{ OP_ALLOC, { OWNED(SC_64), 32 }, -EINVAL },
+		{ OP_ALLOC, { OWNED(70), 10 }, -EINVAL },	/* a run's is one */
 		{ OP_ALLOC, { SHARED(3) }, -EINVAL },
 		{ OP_ALLOC, { HELD(7) }, -EINVAL },
 		{ OP_ALLOC, { OWNED(0), 129 }, -EINVAL },	/* of 128 */

@@ -175,7 +175,7 @@ static void rows_add_up(void **state)
 	assert_false(sc_is_run(0));
 }
 
-/* 32 to 128 KiB; short ones where 32 slots fit with a tail of 1/64. */
+/* 32 to 128 KiB; 4 slots with a tail of 1/64, or the least tail there is. */
 static void small_spans_are_within_bounds(void **state)
 {
 	unsigned class;
@@ -183,13 +183,43 @@ static void small_spans_are_within_bounds(void **state)
 	(void)state;
 	for (class = 1; class <= SC_LAST_SMALL; class++) {
 		assert_in_range(sc_npages(class), 4, SC_MAX_PAGES);
-		assert_true(sc_nslots(class) >= 4);
-		if (sc_size(class) <= 4096)
-			assert_true(sc_nslots(class) >= 32);
+		assert_true(sc_nslots(class) >= 1);
+		if (sc_size(class) <= 8192)
+			assert_true(sc_nslots(class) >= 4);
 		assert_true(sc_table[class].tail * 20 < sc_span_bytes(class));
 	}
 	assert_int_equal(sc_npages(sc_of(64)), 4);
 	assert_int_equal(sc_nslots(sc_of(64)), 512);
+}
+
+static void longer_spans_double(void **state)
+{
+	unsigned class;
+	uint32_t n;
+
+	(void)state;
+	for (class = 1; class < SC_COUNT; class++) {
+		for (n = sc_npages(class); sc_longer(class, n);
+		     n = sc_longer(class, n)) {
+			assert_true(sc_npages_ok(class, n));
+			assert_int_equal(sc_longer(class, n), 2 * n);
+		}
+		assert_true(sc_npages_ok(class, n));
+		assert_false(sc_npages_ok(class, 2 * n));
+		assert_false(sc_npages_ok(class, n + 1));
+		assert_false(sc_npages_ok(class, 0));
+		if (sc_is_run(class))
+			assert_int_equal(n, sc_npages(class));
+		else
+			assert_true(n * SC_PAGE / sc_size(class) <=
+				    SC_MAX_SLOTS && n <= SC_MAX_PAGES);
+	}
+	assert_false(sc_npages_ok(0, 0));
+	assert_false(sc_npages_ok(0, 4));
+	assert_false(sc_npages_ok(sc_of(64), UINT32_MAX));
+	assert_true(sc_npages_ok(sc_of(64), 16));
+	assert_true(sc_npages_ok(1, 4));
+	assert_false(sc_npages_ok(1, 8));
 }
 
 static void caches_hold_256_kib_within_bounds(void **state)
@@ -233,13 +263,15 @@ static void check_slots(unsigned class)
 {
 	uint32_t off, slot, size = sc_size(class), bytes = sc_span_bytes(class);
 
+	if (sc_is_small(class))
+		bytes = SC_MAX_PAGES * SC_PAGE;	/* of the longest there could be */
 	for (off = 0; off < bytes; off++) {
-		bool start = off % size == 0 && off / size < sc_nslots(class);
+		bool start = off % size == 0;
 
 		slot = UINT32_MAX;
 		if (sc_slot(class, off) != off / size ||
 		    sc_slot_start(class, off, &slot) != start ||
-		    slot != (start ? off / size : UINT32_MAX))
+		    slot != off / size)
 			fail_msg("class %u, offset %u: slot %u", class, off,
 				 sc_slot(class, off));
 		if (start)
@@ -305,6 +337,7 @@ int main(void)
 		cmocka_unit_test(run_classes_are_four_per_doubling),
 		cmocka_unit_test(rows_add_up),
 		cmocka_unit_test(small_spans_are_within_bounds),
+		cmocka_unit_test(longer_spans_double),
 		cmocka_unit_test(caches_hold_256_kib_within_bounds),
 		cmocka_unit_test(lookup_gives_the_smallest_that_fits),
 		cmocka_unit_test(each_offset_has_its_slot),

@@ -125,6 +125,33 @@ static void growth_takes_from_others(void **state)
 	check_sums();
 }
 
+static npages longest(size_t size)
+{
+	struct pclass *c = &a->r->cls[span_class(LIFE_OWNED, sc_of(size))];
+	struct plist *l[] = { &c->partial, &c->exhausted };
+	npages n = { 0 };
+
+	for (unsigned k = 0; k < 2; k++)
+		for (struct pspan *ps = l[k]->head; ps; ps = ps->next)
+			n.n = ps->g.len.n > n.n ? ps->g.len.n : n.n;
+	return n;
+}
+
+/* A class has short spans at first, longer ones with use: an eighth of it. */
+static void spans_grow_with_use(void **state)
+{
+	(void)state;
+	fill(512, 500);
+	assert_int_equal(longest(512).n, 4);
+	empty(500);
+	fill(512, MANY);
+	assert_int_equal(longest(512).n, 16);
+	empty(MANY);
+	fill(512, MANY);	/* long ones come back as they were */
+	empty(MANY);
+	check_sums();
+}
+
 /* Large objects in turns keep their span, whatever lies unused elsewhere. */
 static void large_in_turns(void **state)
 {
@@ -168,6 +195,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(small_is_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(turns_are_quiet, setup, teardown),
 		cmocka_unit_test_setup_teardown(growth_takes_from_others, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(spans_grow_with_use, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(large_in_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(trim_begins_anew, setup, teardown),

@@ -36,6 +36,46 @@ static void wants_are_provisioned(void **state)
 	rig_free(r);
 }
 
+/* What is laid ready is as long as it is wanted; nonsense is passed over. */
+static void provisioned_as_asked_for(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+	struct sh_cell *c = rig_post(r, p, 0, OP_ALLOC, OWNED(SC_1K), 16);
+	uint32_t n = 0;
+	struct geom g;
+
+	(void)state;
+	requests_serve(&r->h);
+	assert_int_equal(c->err, 0);
+	assert_true(geom_read(&r->sg, (span_id){ c->result }, &g));
+	assert_int_equal(g.len.n, 16);
+	assert_int_equal(g.nslots, 128);
+	st_rlx(&r->sg.ctl->want_pages[OWNED(SC_1K)], 16);
+	want(r, OWNED(SC_1K));
+	assert_true(r->h.provisioned >= 16 * PAGE_BYTES);
+	for (uint32_t i = 1; i < seg_span_top(&r->sg); i++)
+		if (span_state(span_load(&r->sg, (span_id){ i })) ==
+		    SPAN_LISTED && geom_read(&r->sg, (span_id){ i }, &g)) {
+			assert_int_equal(g.len.n, 16);
+			n++;
+		}
+	assert_true(n > 0);
+	for (unsigned i = 0; i < 256; i++) {
+		st_rlx(&r->sg.ctl->want_pages[OWNED(SC_1K)], (uint8_t)i);
+		want(r, OWNED(SC_1K));
+		assert_int_equal(r->h.length[OWNED(SC_1K)],
+				 i == 4 || i == 8 || i == 16 ? i : 0);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		r->now += 100000000;
+		heap_tick(&r->h);
+	}
+	assert_int_equal(r->h.provisioned, 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
 static void targets_decay(void **state)
 {
 	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
@@ -157,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wants_are_provisioned),
+		cmocka_unit_test(provisioned_as_asked_for),
 		cmocka_unit_test(targets_decay),
 		cmocka_unit_test(provisioning_waits),
 		cmocka_unit_test(sweep_finds_lost_wakes),
