@@ -202,8 +202,8 @@ static struct geom geom_for(const struct span_wish *w)
 	struct geom g = { .spc = w->spc };
 
 	g.len.n = w->len.n ? w->len.n : sc_npages(sc);
-	g.elem = sc ? sc_size(sc) : npages_bytes(w->len);
-	g.nslots = (uint32_t)(npages_bytes(g.len) / g.elem);
+	g.elem = sc ? sc_size(sc) : npages_bytes(g.len);
+	g.nslots = sc ? (uint32_t)(npages_bytes(g.len) / g.elem) : 1;
 	g.block_len = block_granules(spc_life(w->spc), g.nslots);
 	return g;
 }

@@ -140,7 +140,8 @@ MH_API mh_error_hook mh_set_error_hook(mh_error_hook hook);
 
 /*
  * Turns an owned object of this process into a shared one; 0 if it is one
- * already.  -1: EPERM another process's, EINVAL not an object's start, EROFS.
+ * already.  -1: EPERM another process's, EINVAL not an object's start, EROFS,
+ * ENOMEM no private memory to note it.
  */
 MH_API int mh_share(mh_heap *h, void *p);
 

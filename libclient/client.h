@@ -72,12 +72,12 @@ struct pspan {
 	uint64_t	*bits;		/* free in this process's hands */
 	struct pspan	*next, *prev;
 	struct geom	 g;
-	uint64_t	*known;		/* owned spans: shared by us, not harvested */
+	uint64_t	*known;		/* shared by us, not harvested; NULL: none yet */
 	uint32_t	 nfree, nknown;
 	enum ps_where	 where;
 	bool		 mixed;		/* holds shared objects beside owned ones */
 	uint64_t	 epoch;		/* since when it is PENDING */
-	uint32_t	 words;		/* that bits and known have room for */
+	uint32_t	 words;		/* that bits (and known) have room for */
 };
 
 struct plist {
@@ -229,6 +229,11 @@ static inline void bit_set(uint64_t *bits, uint32_t i)
 	bits[i / 64] |= 1ull << i % 64;
 }
 
+static inline bool ps_known(const struct pspan *ps, uint32_t slot)
+{
+	return ps->known && bit_test(ps->known, slot);
+}
+
 static inline void bit_clear(uint64_t *bits, uint32_t i)
 {
 	bits[i / 64] &= ~(1ull << i % 64);
@@ -335,6 +340,7 @@ void plist_del(struct plist *l, struct pspan *ps);
 struct plist *plist_of(struct pclass *c, const struct pspan *ps);
 void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to);
 struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g);
+bool ps_need_known(mh_heap *h, struct pspan *ps);
 void ps_map(mh_heap *h, struct pspan *ps, bool fast);	/* page table words */
 void ps_unmap(mh_heap *h, struct pspan *ps);
 void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps);

@@ -200,7 +200,7 @@ static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
 	if (ps->parked)
 		return ps->where == PS_PENDING ||
 		       !(ld_acq(&ps->live[slot / 64]) >> slot % 64 & 1); /* [L1] */
-	if (bit_test(ps->known, slot))
+	if (ps_known(ps, slot))
 		return ld_acq(&ps->live[slot / 64]) >> slot % 64 & 1 ? /* [L1] */
 		       1 : -EALREADY;
 	return deep && in_an_array(h, i, p) ? -EALREADY : 0;

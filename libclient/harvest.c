@@ -34,7 +34,7 @@ static void take_leased(struct pspan *ps, uint32_t w, uint64_t freed)
 
 static uint64_t freed_owned(const struct pspan *ps, uint32_t w)
 {
-	return ps->known[w] & ~ld_acq(&ps->live[w]);		/* [L1] */
+	return ps->known ? ps->known[w] & ~ld_acq(&ps->live[w]) : 0; /* [L1] */
 }
 
 static uint32_t count_freed(struct pspan *ps)

@@ -188,12 +188,13 @@ static int more(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 {
 	struct pclass *c = pclass_of(h, spc);
 	npages len = span_length(h, spc);
+	bool untried = should_make_way(h, npages_bytes(len));
 	struct geom g;
 	struct pspan *ps;
 	int r = 0;
 
 	make_way(h, mc, npages_bytes(len));
-	if (!obtain_fast(h, spc, &g))
+	if (!untried || !obtain_fast(h, spc, &g))
 		r = obtain_span(h, spc, len, (npages){ 0 }, nowait, &g);
 	if (r)
 		return r;

@@ -61,8 +61,10 @@ static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
 {
 	if (bit_test(ps->bits, slot))
 		return -EINVAL;
-	if (ps->parked || bit_test(ps->known, slot))
+	if (ps->parked || ps_known(ps, slot))
 		return 0;
+	if (!ps_need_known(h, ps))
+		return -ENOMEM;
 	make_mixed(h, ps);
 	or_ar(&ps->live[slot / 64], 1ull << slot % 64);		/* [L1] */
 	bit_set(ps->known, slot);
@@ -119,8 +121,10 @@ int mh_share(mh_heap *h, void *p)
 	leave();
 	if (!r)
 		return 0;
-	return refuse(-r, "heap %s: mh_share(%p): %s", h->name, p, r == -EPERM ?
-		    "owned by another process" : "not the start of an object");
+	return refuse(-r, "heap %s: mh_share(%p): %s", h->name, p,
+		      r == -EPERM ? "owned by another process" :
+		      r == -ENOMEM ? "no memory for the process's span cache" :
+				     "not the start of an object");
 }
 
 mh_handle mh_handle_of(mh_heap *h, const void *p)

@@ -111,13 +111,20 @@ static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t words)
 		plist_del(&c->unused, ps);
 		return ps;
 	}
-	ps = pool_take(h, sizeof(*ps) + 2 * words * 8);
+	ps = pool_take(h, sizeof(*ps) + words * 8);
 	if (!ps)
 		return NULL;
 	ps->bits = (uint64_t *)(void *)(ps + 1);
-	ps->known = ps->bits + words;
 	ps->words = words;
 	return ps;
+}
+
+/* Most spans never have a shared object, and do without. */
+bool ps_need_known(mh_heap *h, struct pspan *ps)
+{
+	if (!ps->known)
+		ps->known = pool_take(h, ps->words * 8);
+	return ps->known;
 }
 
 static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
@@ -156,12 +163,18 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 
 	if (!ps)
 		return NULL;
+	if (!ps->parked && span_free_slots(&h->sg, g) < g->nslots &&
+	    !ps_need_known(h, ps)) {
+		ps_move(c, ps, PS_UNUSED);
+		return NULL;
+	}
 	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
 		uint64_t live = ld_acq(&ps->live[w]);	/* [L1] */
 		uint64_t free = ~live & slot_mask(g->nslots, w);
 
 		ps->bits[w] = free;
-		ps->known[w] = ps->parked ? 0 : live;
+		if (!ps->parked && live)
+			ps->known[w] = live;
 		ps->nfree += count_bits(free);
 		if (ps->parked && free)
 			open_word(ps, w, free);
@@ -195,7 +208,8 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 	if (ps->parked)
 		span_close(&h->sg, &g);
 	memset(ps->bits, 0, live_words(g.nslots) * 8);
-	memset(ps->known, 0, live_words(g.nslots) * 8);
+	if (ps->known)
+		memset(ps->known, 0, live_words(g.nslots) * 8);
 	ps_move(c, ps, PS_UNUSED);
 	pass_span(h, &g);
 }
