@@ -67,7 +67,7 @@ struct pspan {
 	char		*base;
 	_Atomic uint8_t	*parked;
 	uint32_t	 magic, elem, nslots;	/* as in sc_table */
-	uint32_t	 spc;
+	uint32_t	 spc;		/* never changes */
 	_Atomic uint64_t *live;
 	uint64_t	*bits;		/* free in this process's hands */
 	struct pspan	*next, *prev;
@@ -90,7 +90,7 @@ struct pclass {
 	struct plist	 partial, exhausted, pending, unused;
 	_Atomic uint64_t bytes;		/* [A1] of its spans */
 	uint32_t	 nempty;	/* in partial, wholly free */
-	uint32_t	 cursor;	/* of central_scan */
+	_Atomic uint32_t cursor;	/* [A1] of central_scan, a hint */
 };
 
 /* In wiped memory; a zero `live` is a process that has not joined (yet). */

@@ -102,8 +102,12 @@ void ps_unmap(mh_heap *h, struct pspan *ps)
 		pt_store(h, ps->g.start.n + k, 0);
 }
 
-/* Spans of a class differ in length, and mostly get longer. */
-static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t words)
+/*
+ * Spans of a class differ in length, and mostly get longer.  What is unused stays
+ * with its class: a thread that got here by a page word of the past may read spc.
+ */
+static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t spc,
+			       uint32_t words)
 {
 	struct pspan *ps = c->unused.tail;
 
@@ -116,6 +120,7 @@ static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t words)
 		return NULL;
 	ps->bits = (uint64_t *)(void *)(ps + 1);
 	ps->words = words;
+	ps->spc = spc;
 	return ps;
 }
 
@@ -129,11 +134,11 @@ bool ps_need_known(mh_heap *h, struct pspan *ps)
 
 static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 {
-	struct pspan *ps = ps_unused(h, c, live_words(g->nslots));
+	struct pspan *ps = ps_unused(h, c, g->spc,
+				     live_words(g->nslots));
 
 	if (!ps)
 		return NULL;
-	ps->spc = g->spc;
 	ps->g = *g;
 	ps->magic = sc_table[spc_size_class(g->spc)].magic;
 	ps->elem = (uint32_t)g->elem;

@@ -185,13 +185,15 @@ bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 }
 
 bool central_scan(const struct seg *sg, struct party me, uint32_t spc,
-		  uint32_t *cursor, uint32_t n, struct geom *ret_g)
+		  _Atomic uint32_t *cursor, uint32_t n, struct geom *ret_g)
 {
 	uint32_t top = seg_span_top(sg);
 
 	for (; n && top > 1; n--) {
-		span_id id = { *cursor = *cursor + 1 < top ? *cursor + 1 : 1 };
+		uint32_t at = ld_rlx(cursor) + 1;	/* [A1] */
+		span_id id = { at < top ? at : 1 };
 
+		st_rlx(cursor, id.n);			/* [A1] */
 		if (span_state(span_load(sg, id)) != SPAN_LISTED ||
 		    !geom_read(sg, id, ret_g) || ret_g->spc != spc ||
 		    !take_listed(sg, me, id, ret_g))

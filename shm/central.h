@@ -31,9 +31,12 @@ bool central_push(const struct seg *sg, struct party me, uint32_t spc,
 bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 		 struct geom *ret_g, bool *ret_low, unsigned *ret_busy);
 
-/* The same by the state words alone, from *cursor, over at most n ids. */
+/*
+ * The same by the state words alone, from *cursor, over at most n ids.  The
+ * cursor is a hint that threads may share.
+ */
 bool central_scan(const struct seg *sg, struct party me, uint32_t spc,
-		  uint32_t *cursor, uint32_t n, struct geom *ret_g);
+		  _Atomic uint32_t *cursor, uint32_t n, struct geom *ret_g);
 
 /* A GRANTED(me) span becomes OWNED(me). */
 bool central_take_grant(const struct seg *sg, struct party me, span_id id,

@@ -116,7 +116,8 @@ static void measure_scan(struct costs *c)
 	struct samples s = { .n = 0 };
 	struct rig *r = rig_with(1);
 	struct party me = rig_join(r);
-	uint32_t cursor = 0, top;
+	_Atomic uint32_t cursor = 0;
+	uint32_t top;
 	struct geom g;
 
 	for (unsigned i = 0; i < SPANS; i++)

@@ -126,7 +126,7 @@ static void one_busy_setup(struct act *a)
 /* The list leads to a span that b took by a scan, then to one that is there. */
 static void stale_setup(struct act *a)
 {
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	struct geom g;
 
 	stripe_setup(a);

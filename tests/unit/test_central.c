@@ -82,7 +82,7 @@ static void busy_stripes_are_passed_over(void **state)
 	struct rig *r = rig_of((struct rig_opts){ 0 });
 	struct party p = rig_join(r), stopped = rig_join(r);
 	struct geom a = listed(r, p, SPC), b = listed(r, p, SPC), out;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	unsigned busy;
 
 	(void)state;
@@ -139,7 +139,7 @@ static void scan_is_bounded(void **state)
 	struct rig *r = rig_of((struct rig_opts){ 0 });
 	struct party p = rig_join(r);
 	struct geom g[4], out;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
@@ -159,7 +159,7 @@ static void stale_entries_are_dropped(void **state)
 	struct rig *r = rig_of((struct rig_opts){ .stripes = 1 });
 	struct party p = rig_join(r);
 	struct geom g[21], out;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	unsigned busy, tries = 0;
 
 	(void)state;
@@ -187,7 +187,7 @@ static void relisted_while_in_the_list(void **state)
 	struct rig *r = rig_of((struct rig_opts){ .stripes = 1 });
 	struct party p = rig_join(r);
 	struct geom g = listed(r, p, SPC), out;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	unsigned busy;
 
 	(void)state;
@@ -217,7 +217,7 @@ static void class_change_of_a_listed_id(void **state)
 	struct rig *r = rig_of((struct rig_opts){ 0 });
 	struct party p = rig_join(r);
 	struct geom old = listed(r, p, SPC), g, out;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	unsigned busy;
 
 	(void)state;
@@ -338,7 +338,7 @@ static void *hammer(void *arg)
 {
 	struct hammer *h = arg;
 	const struct seg *sg = &h->r->sg;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	struct geom g;
 	unsigned busy;
 	bool low;

@@ -89,7 +89,7 @@ static void *client_life(void *arg)
 {
 	struct life *l = arg;
 	const struct seg *sg = &l->r->sg;
-	uint32_t cursor = 0;
+	_Atomic uint32_t cursor = 0;
 	struct geom g;
 	unsigned busy;
 	bool low;
