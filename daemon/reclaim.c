@@ -2,8 +2,9 @@
 /*
  * reclaim.c - client slots, and the one recovery rule: a dead process's spans
  * are closed (live of the parked cleared, unparked), then go by their count to
- * the page heap, to mcentral, or become FULL.  Stripes that it died in are
- * rebuilt; its slot is freed last of all, with the next generation.
+ * the page heap, to mcentral, or become FULL; what it had borrowed of others'
+ * spans is freed.  Stripes that it died in are rebuilt; its slot is freed last of
+ * all, with the next generation.
  *
  * Idempotent: whatever step the daemon itself dies at, the next one does it
  * again from the state words.
@@ -52,6 +53,8 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	st_rlx(&s->inuse_bytes, 0);				/* [C1] */
 	st_rlx(&s->cached_bytes, 0);				/* [C1] */
 	st_rlx(&s->remote_frees, 0);				/* [C1] */
+	st_rlx(&s->lent[0], 0);					/* [P2] */
+	st_rlx(&s->lent[1], 0);					/* [P2] */
 }
 
 int client_join(struct heap *h, struct party *ret_p)
@@ -94,11 +97,42 @@ static uint64_t reclaim_span(struct heap *h, span_id id, struct party dead)
 		return 0;
 	}
 	if (span_state(w) == SPAN_OWNED)
-		span_close(&h->sg, &g);
+		span_close(&h->sg, &g, dead);
 	if (!span_move(&h->sg, id, &w, SPAN_OWNED, h->me))
 		return 0;
 	span_settle(h, &g, false);
 	return geom_bytes(&g);
+}
+
+/* What the dead had borrowed of a span that isn't its own comes back. */
+static void reclaim_lent(struct heap *h, span_id id, struct party dead)
+{
+	const struct sh_slot *s = &h->sg.slots[dead.slot];
+	uint32_t state = span_state(span_load(&h->sg, id)), sc;
+	struct geom g;
+
+	if ((state != SPAN_OWNED && state != SPAN_FULL &&
+	     state != SPAN_LISTED) || !geom_read(&h->sg, id, &g))
+		return;
+	sc = spc_size_class(g.spc);
+	if (!(ld_acq(&s->lent[sc / 64 % 2]) >> sc % 64 & 1))	/* [P2] */
+		return;
+	span_unlend(&h->sg, &g, dead);
+	/* Even if nothing was left to free: the last daemon may have died here. */
+	if (span_freed(&h->sg, &g, h->me))
+		central_push(&h->sg, h->me, g.spc, id);
+}
+
+static void reclaim_all_lent(struct heap *h, struct party dead)
+{
+	const struct sh_slot *s = &h->sg.slots[dead.slot];
+	uint32_t top = seg_span_top(&h->sg);
+
+	if (!ld_acq(&s->lent[0]) && !ld_acq(&s->lent[1]))	/* [P2] */
+		return;
+	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
+	     id = ids_next(h, id, top))
+		reclaim_lent(h, id, dead);
 }
 
 static void reclaim_stripes(struct heap *h, struct party dead)
@@ -127,6 +161,7 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	     id = ids_next(h, id, top))
 		bytes += reclaim_span(h, id, dead);
 	retire_end(h);
+	reclaim_all_lent(h, dead);
 	reclaim_stripes(h, dead);
 	slot_reset(h, slot);
 	if (state != CLIENT_LEAVING) {

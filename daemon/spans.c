@@ -295,7 +295,7 @@ bool span_retire(struct heap *h, const struct geom *g)
 	uint64_t w = span_load(&h->sg, g->id);
 
 	if (span_state(w) != SPAN_OWNED || !party_eq(span_party(w), h->me) ||
-	    span_free_slots(&h->sg, g) != g->nslots)
+	    !span_empty(&h->sg, g))
 		return false;
 	/* [S1] first: from here on it is gone, whatever happens to us. */
 	if (!span_move(&h->sg, g->id, &w, SPAN_FREE, NOBODY))
@@ -428,7 +428,7 @@ static void rebuild_transit(struct heap *h, uint32_t top)
 		if (!span_move(&h->sg, id, &w, SPAN_OWNED, h->me) ||
 		    !geom_read(&h->sg, id, &g))
 			continue;
-		span_close(&h->sg, &g);
+		span_close(&h->sg, &g, h->me);
 		span_settle(h, &g, false);
 	}
 }

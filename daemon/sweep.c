@@ -154,7 +154,7 @@ static void sweep_listed(struct heap *h, const struct geom *g, uint64_t w)
 {
 	struct geom now;
 
-	if (span_free_slots(&h->sg, g) == g->nslots &&
+	if (span_empty(&h->sg, g) &&
 	    h->empties[g->spc]++ >= h->target[g->spc]) {
 		if (own(h, g->id, w, &now))
 			span_settle(h, &now, false);

@@ -6,7 +6,8 @@
  *	 base        top         end            most
  *	  | slot slot | room      | may grow to  |
  *
- * Owned arrays hold pointers, shared ones pairs {slot, its parked byte}.  All
+ * Owned arrays hold pointers, shared ones pairs {slot, its parked byte}; some of
+ * those are borrowed (lend.h).  All
  * zero is empty and full at once: what every thread starts with, and what a
  * forked child finds.  A shared array's end is zero for good, so that the short
  * path of mh_free finds it full; its room ends at `limit`.
@@ -97,6 +98,13 @@ static inline void *array_get(const struct arrays *a, uint32_t i, uint32_t k)
 	char *e = a->base[i] + k * array_each(i);
 
 	return ld_rlx((void *_Atomic *)(void *)e);		/* [A1] */
+}
+
+static inline const struct slot_ref *array_ref(const struct arrays *a,
+					       uint32_t i, uint32_t k)
+{
+	return (const struct slot_ref *)(void *)
+	       (a->base[i] + k * sizeof(struct slot_ref));
 }
 
 static inline void array_put(char *e, bool shared, void *p,

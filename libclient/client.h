@@ -39,6 +39,7 @@
 #define CHUNKS_MAX	4096
 #define MC_STRIDE	(256u << 10)	/* address range of an mcache */
 #define DAEMON_WAIT_MS	30000
+#define SPAN_LOOKS		4u	/* spans looked at per refill */
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -359,7 +360,7 @@ void make_way(mh_heap *h, struct mcache *mc, uint64_t bytes);
 uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps);
 struct pspan *harvest_some(mh_heap *h, struct pclass *c);
 void giveup_exhausted(mh_heap *h, struct pclass *c, struct mcache *mc);
-void giveup_pending(mh_heap *h, struct pclass *c);
+void giveup_pending(mh_heap *h, struct pclass *c, uint32_t most);
 bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps);
 
 /* mcache.c */
@@ -374,7 +375,6 @@ void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		bool nowait);
 int free_checked(mh_heap *h, void *p);		/* 0 or -errno */
-int free_foreign(mh_heap *h, void *p);		/* 0 or -errno */
 int free_run(mh_heap *h, struct pclass *c, struct pspan *ps);
 void cache_note(mh_heap *h, int64_t cached, int64_t inuse);
 

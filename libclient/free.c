@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * free.c - freeing.  The page table word says all: whose, which array.  A slot
- * of a span of ours goes on this thread's array (leased: parked first);
- * anything else goes the slow way, which looks again under the class lock and
- * ends in the one atomic of a foreign free.
+ * of a span of ours goes on this thread's array (leased: parked first), and so
+ * does a small one that others made shared (lend.h); anything else goes the slow
+ * way, which looks again under the class lock and ends in the one atomic of a
+ * foreign free.
  */
 #include <errno.h>
 
-#include "libclient/client.h"
-
-/* After a foreign free: a FULL span with room is offered to all. */
-static void freed_elsewhere(mh_heap *h, struct geom *g)
-{
-	/* Read anew: what was listed may be another span under the same id. */
-	if (span_freed(&h->sg, g, h->r->me) && geom_read(&h->sg, g->id, g))
-		offer_span(h, g);
-}
+#include "libclient/lend.h"
 
 static COLD void free_slow(mh_heap *h, void *p)
 {
@@ -50,15 +43,12 @@ static COLD void free_bad(mh_heap *h, void *p, int err)
 	misuse(h, p, err);
 }
 
-static COLD void free_settle(mh_heap *h, uint64_t off)
+static COLD void free_settle(mh_heap *h, span_id id)
 {
-	struct geom g;
-
 	/* If not now (a signal handler), the daemon's sweep does it. */
 	if (!enter(h))
 		return;
-	if (geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g))
-		freed_elsewhere(h, &g);
+	freed_elsewhere(h, id);
 	leave();
 }
 
@@ -67,7 +57,7 @@ static COLD void free_settle(mh_heap *h, uint64_t off)
  * entry: nothing private is touched but a counter.  False: nothing was done,
  * because something about it is not plain.
  */
-static inline bool free_plain(mh_heap *h, uint64_t off)
+static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 {
 	_Atomic uint64_t *live;
 	struct slot_at at;
@@ -75,6 +65,9 @@ static inline bool free_plain(mh_heap *h, uint64_t off)
 
 	if (unlikely(!slot_find(&h->sg, off, &at)))
 		return false;
+	if (lendable(h, at.spc))
+		return borrow(h, tls.mc, p,
+			      OWNED_ARRAYS + spc_size_class(at.spc), &at);
 	live = &at.live[at.slot / 64];
 	bit = 1ull << at.slot % 64;
 	/* [L1] Two frees at once: the one that comes second frees nothing. */
@@ -82,14 +75,14 @@ static inline bool free_plain(mh_heap *h, uint64_t off)
 		return false;
 	tls.mc->remote++;
 	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL))
-		free_settle(h, off);
+		free_settle(h, at.id);
 	return true;
 }
 
 /* No slot of an array's span. */
 static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
 {
-	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, off)) /* [A1] */
+	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, p, off)) /* [A1] */
 		free_slow(h, p);
 }
 
@@ -146,11 +139,40 @@ HOT void mh_free(mh_heap *h, void *p)
 	st_rel(at, top + sizeof(void *));		/* [A1] others peek */
 }
 
+static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
+{
+	uint32_t cap = array_cap(&mc->a, i);
+
+	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
+		return 0;
+	return flush(h, mc, i, cap / 2);
+}
+
+/* The array of a class that is lent had no room, or not yet. */
+static bool borrow_slowly(mh_heap *h, struct mcache *mc, void *p,
+			  const struct geom *g, uint32_t slot)
+{
+	uint32_t i = array_index(g->spc);
+	struct slot_at at = { g->id, slot, g->spc, g->nslots,
+			      geom_live(&h->sg, g) };
+
+	make_room(h, mc, i);
+	return borrow(h, mc, p, i, &at);
+}
+
+/* Is it free in somebody's hands? */
+static bool is_parked(mh_heap *h, const struct geom *g, uint32_t slot)
+{
+	return spc_life(g->spc) == LIFE_SHARED &&
+	       ld_rlx(&geom_parked(&h->sg, g)[slot]);		/* [P1] */
+}
+
 /*
  * Free of a shared object in a span that is not ours (or treats the slot as
- * not ours): one atomic clears its live bit; then the state is read.
+ * not ours).  It is borrowed if it may be; else one atomic clears its live bit,
+ * then the state is read.
  */
-int free_foreign(mh_heap *h, void *p)
+static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 {
 	uint64_t off = (uint64_t)((char *)p - h->arena), bit;
 	_Atomic uint64_t *live;
@@ -161,13 +183,17 @@ int free_foreign(mh_heap *h, void *p)
 	    !geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g) ||
 	    !geom_slot(&g, off, &slot))
 		return -EINVAL;
+	if (is_parked(h, &g, slot))
+		return -EALREADY;
+	if (lend && lendable(h, g.spc) && borrow_slowly(h, mc, p, &g, slot))
+		return 0;
 	live = &geom_live(&h->sg, &g)[slot / 64];
 	bit = 1ull << slot % 64;
 	if (!(ld_rlx(live) & bit) || !(andnot_sc(live, bit) & bit)) /* [L1] */
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
-	freed_elsewhere(h, &g);
+	freed_elsewhere(h, g.id);
 	return 0;
 }
 
@@ -242,15 +268,6 @@ static void put_array(struct mcache *mc, struct pspan *ps, void *p)
 	array_set_n(&mc->a, i, n + 1);
 }
 
-static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
-{
-	uint32_t cap = array_cap(&mc->a, i);
-
-	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
-		return 0;
-	return flush(h, mc, i, cap / 2);
-}
-
 /* Our page, as w says: 0, -errno, or 1 if it is to be freed as foreign. */
 static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 		     bool deep)
@@ -281,17 +298,17 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 
 static int free_inside(mh_heap *h, struct mcache *mc, void *p, bool deep)
 {
-	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT, w;
 	int r;
 
 	if (page >= h->bytes >> PAGE_SHIFT)
 		return -EINVAL;
 	do {
-		uint64_t w = pt_load(h, page);
-
+		w = pt_load(h, page);
 		r = w ? free_mine(h, mc, w, p, deep) : 1;
 	} while (r == -EAGAIN);
-	return r == 1 ? free_foreign(h, p) : r;
+	/* Who asks for the result gets the exact one: an atomic's. */
+	return r == 1 ? free_foreign(h, mc, p, !w && !deep) : r;
 }
 
 static int free_deep(mh_heap *h, void *p, bool deep)

@@ -12,7 +12,6 @@
 #include "libclient/client.h"
 #include "shm/parked.h"
 
-#define LOOKS		4u	/* exhausted spans looked at per refill */
 #define PENDING_MAX	16u
 
 /* Freed by others: not live, not parked, not in my bitmap. */
@@ -26,7 +25,7 @@ static uint64_t freed_leased(struct pspan *ps, uint32_t w)
 
 static void take_leased(struct pspan *ps, uint32_t w, uint64_t freed)
 {
-	parked_set(ps->parked, w * 64, freed, 1);		/* [P1] */
+	parked_set(ps->parked, w * 64, freed, PARKED_OWNER);		/* [P1] */
 	order_for_recovery();
 	or_rel(&ps->live[w], freed);				/* [L1] */
 	ps->bits[w] |= freed;
@@ -92,7 +91,7 @@ uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
 /* Of a few exhausted spans, one that has got enough free slots. */
 struct pspan *harvest_some(mh_heap *h, struct pclass *c)
 {
-	for (uint32_t i = 0; i < LOOKS && c->exhausted.head; i++) {
+	for (uint32_t i = 0; i < SPAN_LOOKS && c->exhausted.head; i++) {
 		struct pspan *ps = c->exhausted.head;
 
 		if (count_freed(ps) >= span_threshold(&ps->g) &&
@@ -127,12 +126,18 @@ static bool all_passed(mh_heap *h, uint64_t epoch)
 	return true;
 }
 
-/* Is every slot outside the bitmap unparked, that is: in no array? */
-static bool in_no_array(struct pspan *ps)
+/*
+ * Is no slot outside the bitmap parked by us, that is: none in an array?  Those
+ * lent to others are to us like objects.
+ */
+static bool in_no_array(mh_heap *h, struct pspan *ps)
 {
+	uint8_t mark = parked_by(h->r->me.slot);
+
 	for (uint32_t w = 0; w < live_words(ps->nslots); w++)
-		if (parked_mask(ps->parked, w * 64,		/* [P1] */
-				slot_mask(ps->nslots, w)) & ~ps->bits[w])
+		if (parked_as(ps->parked, w * 64,		/* [P1] */
+			      slot_mask(ps->nslots, w) & ~ps->bits[w],
+			      PARKED_OWNER, mark))
 			return false;
 	return true;
 }
@@ -151,17 +156,18 @@ static void recall(mh_heap *h, struct pclass *c, struct pspan *ps)
 }
 
 /*
- * Closes what may be closed; what has been freed meanwhile is taken back.  The
- * rest goes to the tail, or a few that must wait would hide those behind them.
+ * Of so many: closes what may be closed; what has been freed meanwhile is taken
+ * back.  The rest goes to the tail, or a few that must wait would hide those
+ * behind them.
  */
-void giveup_pending(mh_heap *h, struct pclass *c)
+void giveup_pending(mh_heap *h, struct pclass *c, uint32_t most)
 {
-	uint32_t n = c->pending.n < LOOKS ? c->pending.n : LOOKS;
+	uint32_t n = c->pending.n < most ? c->pending.n : most;
 
 	while (n--) {
 		struct pspan *ps = c->pending.head;
 
-		if (all_passed(h, ps->epoch) && in_no_array(ps)) {
+		if (all_passed(h, ps->epoch) && in_no_array(h, ps)) {
 			ps_release(h, c, ps);
 		} else if (!c->partial.head &&
 			   count_freed(ps) >= span_threshold(&ps->g)) {
@@ -185,5 +191,5 @@ void giveup_exhausted(mh_heap *h, struct pclass *c, struct mcache *mc)
 		forget(h, c, ps);
 	/* [A1] This thread is at a slow path, with its array of the class empty. */
 	st_rel(&mc->seen, ld_acq(&h->r->giveups));
-	giveup_pending(h, c);
+	giveup_pending(h, c, SPAN_LOOKS);
 }

@@ -102,7 +102,7 @@ static void trim_class(mh_heap *h, struct pclass *c)
 		plist_add(&c->partial, ps);
 		ps_harvest(h, c, ps);
 	}
-	giveup_pending(h, c);
+	giveup_pending(h, c, c->pending.n);
 	for (struct pspan *ps = c->partial.head, *next; ps; ps = next) {
 		next = ps->next;
 		if (ps->nfree == ps->g.nslots)

@@ -16,6 +16,8 @@ libclient_la_SOURCES = \
 	%D%/enter.c \
 	%D%/error.c \
 	%D%/free.c \
+	%D%/lend.c \
+	%D%/lend.h \
 	%D%/harvest.c \
 	%D%/info.c \
 	%D%/mcache.c \

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/lend.h"
 
 #define FIRST_CAP	8u
 #define FIRST_BYTES	(64u << 10)
@@ -65,6 +65,9 @@ bool array_grow(mh_heap *h, struct arrays *a, uint32_t i)
 		more = most;
 	if (!take_room(h, (more - cap) * sc_size(sc), !cap && !sc_is_run(sc)))
 		return false;
+	/* [P2] What has room may come to hold what others lend. */
+	if (array_shared(i))
+		or_rel(&my_slot(h)->lent[sc / 64], 1ull << sc % 64);
 	array_set_cap(a, i, more);
 	return true;
 }
@@ -151,7 +154,7 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 		ps = c->partial.head;
 		if (ps)
 			return ps;
-		giveup_pending(h, c);
+		giveup_pending(h, c, SPAN_LOOKS);
 		ps = c->partial.head ? c->partial.head : harvest_some(h, c);
 		if (ps)
 			return ps;
@@ -303,22 +306,34 @@ static inline int put_entry(mh_heap *h, struct pclass *c, struct home *to,
 	return 0;
 }
 
-/* Returns entries [0, n) to their bitmaps, a store per run of one word. */
+/*
+ * Returns entries [0, n) to their bitmaps, a store per run of one word; borrowed
+ * ones to whose they are, an atomic per run.
+ */
 static void put_entries(mh_heap *h, struct pclass *c, const struct arrays *a,
 			uint32_t i, uint32_t n, struct bad *bad)
 {
 	uint32_t spc = array_spc(i);
 	struct home to = { .ps = NULL };	/* before the first */
+	struct loans loans = { .bits = 0 };
 
 	for (uint32_t k = 0; k < n; k++) {
+		const struct slot_ref *e = array_ref(a, i, k);
 		void *p = array_get(a, i, k);
-		int err = put_entry(h, c, &to, p, spc);
+		int err;
 
+		if (array_shared(i) && loan_of(&loans, e))
+			err = loan_add(h, &loans, e);
+		else
+			err = put_entry(h, c, &to, p, spc);
+		if (err == EINVAL && array_shared(i))
+			err = loan_first(h, &loans, e, spc);
 		if (err)
 			note_bad(bad, p, err);
 	}
 	if (to.bits)
 		put_bits(h, c, to.ps, to.w, to.bits);
+	loans_home(h, &loans);
 }
 
 static void keep_top(struct arrays *a, uint32_t i, uint32_t gone, uint32_t n)

@@ -150,7 +150,7 @@ static void *stale(mh_heap *h, mh_handle v)
 			 (unsigned long long)v);
 }
 
-/* Parked slots are free ones, though live; only their owner can tell. */
+/* Parked slots are free ones, though live. */
 static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
 {
 	uint64_t w = span_load(&h->sg, g->id);
@@ -159,7 +159,6 @@ static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
 		return false;
 	if (is_live(h, g, slot))
 		return spc_life(g->spc) != LIFE_SHARED ||
-		       span_state(w) != SPAN_OWNED ||
 		       !ld_rlx(&geom_parked(&h->sg, g)[slot]);	/* [P1] */
 	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g);
 }

@@ -156,7 +156,7 @@ static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 /* Opens the lease: park all that is free, then set live [P1] before [L1]. */
 static void open_word(struct pspan *ps, uint32_t w, uint64_t free)
 {
-	parked_set(ps->parked, w * 64, free, 1);	/* [P1] */
+	parked_set(ps->parked, w * 64, free, PARKED_OWNER);	/* [P1] */
 	order_for_recovery();
 	or_rel(&ps->live[w], free);			/* [L1] */
 }
@@ -177,6 +177,8 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 		uint64_t live = ld_acq(&ps->live[w]);	/* [L1] */
 		uint64_t free = ~live & slot_mask(g->nslots, w);
 
+		if (ps->parked && free)		/* some on their way? */
+			free &= ~parked_mask(ps->parked, w * 64, free);
 		ps->bits[w] = free;
 		if (!ps->parked && live)
 			ps->known[w] = live;
@@ -211,7 +213,7 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 	ps_unmap(h, ps);
 	cache_note(h, -(int64_t)(ps->nfree * g.elem), 0);
 	if (ps->parked)
-		span_close(&h->sg, &g);
+		span_close_slots(&h->sg, &g, ps->bits);
 	memset(ps->bits, 0, live_words(g.nslots) * 8);
 	if (ps->known)
 		memset(ps->known, 0, live_words(g.nslots) * 8);

@@ -43,10 +43,20 @@
  *                                everybody andnot_sc    harvest ld_acq
  *	Bit set: the slot holds an object of the heap, or is parked.  One RMW is
  *	the whole of share and of free: there is no half-done state.
- *  [P1]  parked byte             owner's threads st_rlx recovery, class lock
- *	Set before live at open and harvest; cleared after live at close and in
- *	recovery; cleared before the slot leaves its array at alloc.  Compiler
- *	order suffices: only recovery and the owner's own threads read it.
+ *  [P1]  parked byte             owner, or who frees,   recovery, owner,
+ *                                st_rlx                 who frees, ld_rlx
+ *	Free in whose hands: parked.h.  The owner sets it before live at open and
+ *	harvest.  Who frees another's small object may borrow the slot: its mark,
+ *	while live is set, by the right to free it; then its array.  Cleared
+ *	before the slot leaves an array at alloc; cleared after live at close, at
+ *	a borrower's flush and in recovery.  Live clear and parked: on its way, not
+ *	free yet; nobody takes it, and its span doesn't become FREE.  Writer dies
+ *	before: an object; after: its recovery frees it, whosever the span is.
+ *	Compiler order suffices for recovery, and who takes slots reads live first
+ *	(the clearing is a locked RMW between mark and unmark).
+ *  [P2]  slot.lent               the client, or_rel     recovery, ld_acq
+ *	Size classes in which it may have borrowed: set before the first such array
+ *	has room, cleared after its recovery.
  *  [K1]  span.link               holder of the stripe,  holder of the stripe,
  *                                cas_sc / xchg_sc       pusher ld_sc
  *	Which stripe's list a span is in, and what follows.  Popper: takes it out
@@ -92,7 +102,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	1
+#define SH_FORMAT	2
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -250,7 +260,9 @@ struct sh_slot {
 	_Atomic uint64_t flushes, harvests, daemon_calls, waits, wait_ns;
 	_Atomic uint64_t inuse_bytes;	/* owned objects, as of the last slow path */
 	_Atomic uint64_t cached_bytes;	/* free slots in arrays and span cache */
-	_Atomic uint64_t remote_frees, reserved[7];
+	_Atomic uint64_t remote_frees;
+	_Atomic uint64_t lent[2];	/* (a) [P2] bit: size class */
+	_Atomic uint64_t reserved[5];
 	struct sh_cell cells[SH_CELLS];
 };
 

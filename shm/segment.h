@@ -187,8 +187,16 @@ static inline uint64_t geom_bytes(const struct geom *g)
 struct slot_at {
 	span_id		 id;
 	uint32_t	 slot;
+	uint32_t	 spc, nslots;
 	_Atomic uint64_t *live;		/* of the span */
 };
+
+/* Of a shared one. */
+static inline _Atomic uint8_t *slot_parked(const struct slot_at *at)
+{
+	return (_Atomic uint8_t *)at->live + block_live_bytes(at->nslots) +
+	       at->slot;
+}
 
 /*
  * Of an owned or shared small object by its arena offset: what a free needs, in
@@ -222,6 +230,8 @@ static inline bool slot_find(const struct seg *sg, uint64_t off,
 	    ret->slot >= (nc & 0xffff))
 		return false;
 	ret->id = id;
+	ret->spc = spc;
+	ret->nslots = nc & 0xffff;
 	ret->live = (_Atomic uint64_t *)(void *)
 		    (sg->blocks + ((uint64_t)block << GRANULE_SHIFT));
 	return true;

@@ -36,24 +36,63 @@ uint32_t span_free_slots(const struct seg *sg, const struct geom *g)
 	return g->nslots - used;
 }
 
-void span_close(const struct seg *sg, const struct geom *g)
+bool span_empty(const struct seg *sg, const struct geom *g)
 {
-	_Atomic uint64_t *live = geom_live(sg, g);
 	_Atomic uint8_t *parked = geom_parked(sg, g);
 
+	if (span_free_slots(sg, g) != g->nslots)
+		return false;
 	if (spc_life(g->spc) != LIFE_SHARED)
-		return;
-	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
-		uint64_t mask = parked_mask(parked, w * 64,
-					    slot_mask(g->nslots, w));
+		return true;
+	for (uint32_t w = 0; w < live_words(g->nslots); w++)
+		if (parked_mask(parked, w * 64, slot_mask(g->nslots, w)))
+			return false;
+	return true;
+}
 
-		if (!mask)
-			continue;
-		andnot_sc(&live[w], mask);		/* [L1] before [P1] */
-		order_for_recovery();
-		parked_set(parked, w * 64, mask, 0);
-	}
+/* Frees parked slots of one word. */
+static void close_word(const struct seg *sg, const struct geom *g, uint32_t w,
+		       uint64_t mask)
+{
+	if (!mask)
+		return;
+	andnot_sc(&geom_live(sg, g)[w], mask);		/* [L1] before [P1] */
+	order_for_recovery();
+	parked_set(geom_parked(sg, g), w * 64, mask, 0);
 	order_for_recovery();		/* before the state word moves */
+}
+
+/* All that is parked as either says. */
+static void close_marked(const struct seg *sg, const struct geom *g,
+			 uint8_t mark, uint8_t other)
+{
+	for (uint32_t w = 0; w < live_words(g->nslots); w++) {
+		uint64_t mask = parked_as(geom_parked(sg, g), w * 64,
+					  slot_mask(g->nslots, w), mark, other);
+
+		close_word(sg, g, w, mask);
+	}
+}
+
+void span_close(const struct seg *sg, const struct geom *g, struct party dead)
+{
+	if (spc_life(g->spc) == LIFE_SHARED)
+		close_marked(sg, g, PARKED_OWNER, parked_by(dead.slot));
+}
+
+void span_unlend(const struct seg *sg, const struct geom *g, struct party dead)
+{
+	uint8_t mark = parked_by(dead.slot);
+
+	if (spc_life(g->spc) == LIFE_SHARED && mark != PARKED_OWNER)
+		close_marked(sg, g, mark, mark);
+}
+
+void span_close_slots(const struct seg *sg, const struct geom *g,
+		      const uint64_t *slots)
+{
+	for (uint32_t w = 0; w < live_words(g->nslots); w++)
+		close_word(sg, g, w, slots[w]);
 }
 
 uint32_t span_dispose(const struct seg *sg, const struct geom *g,

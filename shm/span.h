@@ -68,7 +68,7 @@ bool span_move(const struct seg *sg, span_id id, uint64_t *seen,
 /* Is it OWNED (or GRANTED) by p, as of now? */
 bool span_is(const struct seg *sg, span_id id, uint32_t state, struct party p);
 
-/* Slots without a live bit. */
+/* Slots without a live bit, some of them perhaps still parked by who frees them. */
 uint32_t span_free_slots(const struct seg *sg, const struct geom *g);
 
 /* Free slots from which on a span is worth listing. */
@@ -80,10 +80,29 @@ static inline uint32_t span_threshold(const struct geom *g)
 }
 
 /*
- * Close of a lease, by its owner or in recovery: live of the parked is
- * cleared, then they are unparked.  The span is OWNED by the caller.
+ * Is no slot live or parked?  What somebody has cleared the live bits of and not
+ * unparked yet is on its way: a span that goes back to the page heap, and its
+ * block to another span, must have none.
  */
-void span_close(const struct seg *sg, const struct geom *g);
+bool span_empty(const struct seg *sg, const struct geom *g);
+
+/*
+ * Close of a dead owner's lease: live of what it has parked is cleared, then
+ * that is unparked.  What it lent to others stays theirs.  The span is still
+ * the dead one's.
+ */
+void span_close(const struct seg *sg, const struct geom *g, struct party dead);
+
+/* The same by the living owner, which knows its slots: nobody else's arrays
+ * or its own may have them. */
+void span_close_slots(const struct seg *sg, const struct geom *g,
+		      const uint64_t *slots);
+
+/*
+ * Frees what the dead client had borrowed of a span that isn't its own:
+ * span_freed() comes next.
+ */
+void span_unlend(const struct seg *sg, const struct geom *g, struct party dead);
 
 /*
  * Moves a span OWNED by `me`, in transit and with no open lease, on: LISTED if

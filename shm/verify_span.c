@@ -4,6 +4,7 @@
  * geometry against the size classes, its pages, live bits and parked bytes.
  * Reads only.
  */
+#include "shm/parked.h"
 #include "shm/verify_walk.h"
 
 #include <errno.h>
@@ -89,14 +90,26 @@ static int check_tail(struct verify *v, const struct geom *g, uint64_t w)
 	return 0;
 }
 
+static bool client_free(struct verify *v, uint32_t slot)
+{
+	return (ld_acq(&v->sg->clients[slot].word) & 0xff) == /* [R1] */
+	       CLIENT_FREE;
+}
+
 /* One parked byte that is not 0. */
 static int check_parked_slot(struct verify *v, const struct geom *g,
 			     uint64_t w, uint32_t slot, uint8_t byte)
 {
-	if (byte != 1)
+	uint32_t lent = byte - PARKED_LENT;
+
+	if (byte != PARKED_OWNER && (!lent || lent > v->sg->geo.nclients))
 		return v_fault(v, "%s: the parked byte of slot %u is %u",
 			       v_span_text(g->id, w).s, slot, byte);
-	if (span_state(w) != SPAN_OWNED)
+	if (byte != PARKED_OWNER && client_free(v, lent))
+		return v_fault(v, "%s: slot %u is lent to client slot %u, "
+			       "which is free", v_span_text(g->id, w).s, slot,
+			       lent);
+	if (byte == PARKED_OWNER && span_state(w) != SPAN_OWNED)
 		return v_fault(v, "%s: slot %u is parked, but no lease is open",
 			       v_span_text(g->id, w).s, slot);
 	if (ld_acq(&geom_live(v->sg, g)[slot / 64]) >>	/* [L1] */

@@ -4,6 +4,7 @@
  * memory; takes no locks.
  */
 #include "tests/heaprig.h"
+#include "shm/parked.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -463,6 +464,17 @@ bool rig_free_slot(struct rig *r, struct party p, const struct geom *g,
 		return false;
 	central_push(&r->sg, p, g->spc, g->id);
 	return true;
+}
+
+void rig_lend(struct rig *r, const struct geom *g, uint32_t slot,
+	      struct party to)
+{
+	_Atomic uint8_t *parked = geom_parked(&r->sg, g);
+	uint32_t sc = spc_size_class(g->spc);
+
+	MUST(!ld_rlx(&parked[slot]));
+	or_rel(&r->sg.slots[to.slot].lent[sc / 64], 1ull << sc % 64);
+	st_rlx(&parked[slot], parked_by(to.slot));
 }
 
 void rig_share(struct rig *r, const struct geom *g, uint32_t slot)

@@ -104,6 +104,8 @@ void rig_alloc(struct rig *r, const struct geom *g, uint32_t slot);
 /* What anybody does to a shared object: true if that listed the span. */
 bool rig_free_slot(struct rig *r, struct party p, const struct geom *g,
 		   uint32_t slot);
+void rig_lend(struct rig *r, const struct geom *g, uint32_t slot,
+	      struct party to);	/* freed by who borrows it */
 void rig_share(struct rig *r, const struct geom *g, uint32_t slot);
 
 static inline uint32_t rig_state(struct rig *r, span_id id)

@@ -157,6 +157,7 @@ CRASH_TESTS = \
 	%D%/crash/scenes_client.c \
 	%D%/crash/scenes_daemon.c \
 	%D%/crash/scenes_free.c \
+	%D%/crash/scenes_lend.c \
 	%D%/crash/scenes_recovery.c \
 	%D%/crash/snap.c \
 	%D%/crash/snap.h \

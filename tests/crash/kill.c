@@ -35,7 +35,7 @@
 #endif
 
 static const struct scene_list *const lists[] = {
-	&alloc_scenes, &free_scenes, &client_scenes, &recovery_scenes,
+	&alloc_scenes, &free_scenes, &lend_scenes, &client_scenes, &recovery_scenes,
 	&daemon_scenes,
 };
 

@@ -70,7 +70,7 @@ struct scene_list {
 };
 
 extern const struct scene_list alloc_scenes, free_scenes, client_scenes,
-	recovery_scenes, daemon_scenes;
+	lend_scenes, recovery_scenes, daemon_scenes;
 
 extern const size_t scene_sizes[SIZES];
 

@@ -73,7 +73,7 @@ static void harvest_prepare(struct act *a)
 		mh_free(a->b, a->o[i]);
 		n++;
 	}
-	NEED(a, n >= span_threshold(&ps->g));
+	NEED(a, n >= span_threshold(&ps->g) && !mh_trim(a->b));
 	/* One call into v, so that the first path isn't a change of heaps. */
 	mh_free(a->v, mh_alloc(a->v, 512));
 	thin(a);

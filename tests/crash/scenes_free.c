@@ -153,7 +153,7 @@ static void given_up_prepare(struct act *a)
 	a->o[a->n++] = make(a, a->v);
 	NEED(a, still_full(a));
 	for (uint32_t s = 1; s < span_threshold(&a->g); s++)
-		mh_free(a->v, slot_at(a, &a->g, s));
+		NEED(a, !mh_try_free(a->v, slot_at(a, &a->g, s)));
 	set_operand(a, slot_at(a, &a->g, 0));
 }
 
@@ -188,6 +188,10 @@ static void shared_before_prepare(struct act *a)
 #define FREE(n, l, z, set, prep, dn) \
 	{ .name = "free " n, .lives = l, .sizes = z, .gain = -1, \
 	  .setup = set, .prepare = prep, .call = call_free, .done = dn }
+/* At once: mh_free would borrow a small one (scenes_lend.c). */
+#define TRY(n, l, z, set, prep, dn) \
+	{ .name = "free " n, .lives = l, .sizes = z, .gain = -1, \
+	  .setup = set, .prepare = prep, .call = call_try, .done = dn }
 
 static const struct scene scenes[] = {
 	FREE("fast", L_SHARED, S_SMALL, NULL, mine_prepare, NULL),
@@ -199,20 +203,20 @@ static const struct scene scenes[] = {
 	{ .name = "free flush", .lives = L_OWNED, .sizes = S_SMALL,
 	  .prepare = flush_prepare, .call = call_free, .done = flush_done },
 	FREE("of a living owner", BOTH, S_SMALL, NULL, foreign_prepare, freed),
-	FREE("below threshold", BOTH, S_64 | S_1K, below_setup, full_prepare,
+	TRY("below threshold", BOTH, S_64 | S_1K, below_setup, full_prepare,
 	     still_full),
-	FREE("to threshold", BOTH, S_SMALL, reach_setup, full_prepare,
+	TRY("to threshold", BOTH, S_SMALL, reach_setup, full_prepare,
 	     is_linked),
 	FREE("to threshold", BOTH, S_RUN, reach_setup, full_prepare,
 	     is_linked),
-	FREE("to threshold, list of two", L_SHARED, S_1K | S_RUN,
+	TRY("to threshold, list of two", L_SHARED, S_1K | S_RUN,
 	     reach_behind_setup, full_prepare, is_linked),
-	FREE("to threshold, one stripe busy", L_SHARED, S_1K | S_RUN,
+	TRY("to threshold, one stripe busy", L_SHARED, S_1K | S_RUN,
 	     reach_one_busy_setup, full_prepare, is_linked),
-	FREE("to threshold, all stripes busy", L_SHARED, S_1K | S_RUN,
+	TRY("to threshold, all stripes busy", L_SHARED, S_1K | S_RUN,
 	     reach_all_busy_setup, full_prepare, is_unlinked),
 	FREE("large", L_SHARED, S_LARGE, large_setup, full_prepare, is_listed),
-	FREE("of a span given up", L_SHARED, S_64 | S_1K, NULL,
+	TRY("of a span given up", L_SHARED, S_64 | S_1K, NULL,
 	     given_up_prepare, is_listed),
 	FREE("shared before", L_OWNED, S_SMALL | S_RUN | S_LARGE, NULL,
 	     shared_before_prepare, freed),

@@ -89,6 +89,36 @@ static void estate(struct act *a)
 	rig_post(a->r, a->pv, 0, OP_ALLOC, a->spc, 0);
 }
 
+/* Borrowed by the dead of the living, by the living of the dead. */
+static void lent(struct act *a)
+{
+	uint32_t n = sc_nslots(a->sc);
+	struct geom g = span_with(a, n, false);
+
+	for (uint32_t s = 0; s < span_threshold(&g); s++)
+		rig_lend(a->r, &g, s, a->pv);
+	if (span_dispose(&a->r->sg, &g, a->pb) != SPAN_FULL)
+		abort();
+	g = span_with(a, n / 2, false);		/* b's, of which some are home */
+	rig_lease(a->r, &g);
+	for (uint32_t s = 0; s < n / 2; s++)
+		rig_lend(a->r, &g, s, a->pv);
+	andnot_sc(geom_live(&a->r->sg, &g), 3);
+	st_rlx(&geom_parked(&a->r->sg, &g)[0], 0);
+	g = leased(a, n / 2);
+	rig_lend(a->r, &g, 0, a->pb);
+	rig_lend(a->r, &g, 1, a->pv);
+	g = leased(a, n);			/* all of it */
+	for (uint32_t s = 0; s < n; s++)
+		rig_lend(a->r, &g, s, a->pb);
+}
+
+static void lent_estate(struct act *a)
+{
+	lent(a);
+	leased(a, 1);
+}
+
 static void call_reclaim(struct act *a)
 {
 	reclaim_client(&a->r->h, a->pv.slot);
@@ -156,6 +186,8 @@ static void call_rebuild(struct act *a)
 
 static const struct scene scenes[] = {
 	RECOVERY("of a client", estate, call_reclaim, S_1K | S_32K,
+		 .gain = 0),
+	RECOVERY("of a borrower", lent_estate, call_reclaim, S_1K | S_32K,
 		 .gain = 0),
 	RECOVERY("of a daemon", open_setup, call_open, S_1K | S_32K,
 		 .soak = true),

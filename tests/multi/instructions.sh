@@ -35,7 +35,7 @@ mh_free 100000 owned 64 2000
 mh_alloc 100000 owned 4096 2305
 mh_alloc 100000 owned 65536 2605
 mh_alloc_shared 100000 shared 64 2007
-mh_free 100000 shared 64 6000
-frees 200 foreign 64 11807
+mh_free 100000 shared 64 5800
+frees 200 foreign 64 22996
 ROWS
 [ "$bad" = 0 ] || fail "a fast path became longer"

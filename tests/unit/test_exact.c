@@ -131,6 +131,7 @@ static void pending_spans_come_back(void **state)
 	n = owned();
 	for (unsigned i = SLOTS * KEPT; i < SLOTS * SPANS; i++)
 		mh_free(b, p[i]);
+	assert_int_equal(mh_trim(b), 0);
 	for (unsigned i = SLOTS * KEPT; i < SLOTS * (SPANS - 1); i++)
 		p[i] = mh_alloc_flags(a, 64, MH_SHARED);
 	assert_true(owned() <= n);

@@ -195,7 +195,7 @@ static void reclaim_interrupted(void **state)
 		for (unsigned i = 0; i < n; i++) {
 			uint64_t w = span_load(&c->sg, g[i].id);
 
-			span_close(&c->sg, &g[i]);
+			span_close(&c->sg, &g[i], p);
 			assert_true(span_move(&c->sg, g[i].id, &w, SPAN_OWNED,
 					      c->h.me));
 			if (i + 1 < n)
@@ -226,7 +226,7 @@ static void reclaim_frees_stripes(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		g[i] = rig_span(r, q, spc);
 		lease_take(r, &g[i], 1);
-		span_close(&r->sg, &g[i]);
+		span_close(&r->sg, &g[i], q);
 		assert_int_equal(span_dispose(&r->sg, &g[i], q), SPAN_LISTED);
 	}
 	for (unsigned step = 0; step < 5; step++) {

@@ -118,13 +118,13 @@ static void close_clears_what_is_parked(void **state)
 	assert_int_equal(span_free_slots(&r->sg, &g), 0);
 	for (uint32_t s = 0; s < g.nslots; s += 3)
 		rig_alloc(r, &g, s);
-	span_close(&r->sg, &g);
+	span_close(&r->sg, &g, p);
 	for (uint32_t s = 0; s < g.nslots; s++) {
 		assert_int_equal(parked[s], 0);
 		assert_int_equal(geom_live(&r->sg, &g)[s / 64] >> s % 64 & 1,
 				 s % 3 == 0);
 	}
-	span_close(&r->sg, &g);		/* once more changes nothing */
+	span_close(&r->sg, &g, p);		/* once more changes nothing */
 	assert_int_equal(span_free_slots(&r->sg, &g), 512 - 171);
 	assert_sound(r);
 	rig_free(r);
@@ -142,7 +142,7 @@ static void close_leaves_others_alone(void **state)
 	assert_int_equal(b.block, a.block + a.block_len);
 	rig_share(r, &a, 1);
 	lease_take(r, &b, 2);
-	span_close(&r->sg, &a);
+	span_close(&r->sg, &a, p);
 	assert_int_equal(span_free_slots(&r->sg, &a), 511);
 	assert_int_equal(span_free_slots(&r->sg, &b), 0);
 	rig_free(r);

@@ -123,8 +123,9 @@ static void nothing_is_left(void)
 {
 	struct mh_stats s;
 
-	for (unsigned i = 0; i < CLIENTS; i++)
-		assert_int_equal(mh_trim(client[i]), 0);
+	/* What each had borrowed comes home, then its owner gives it up. */
+	for (unsigned i = 0; i < 2 * CLIENTS; i++)
+		assert_int_equal(mh_trim(client[i % CLIENTS]), 0);
 	clientrig_verify(cr);
 	assert_int_equal(mh_stats(client[0], &s, sizeof(s)), 0);
 	assert_int_equal(s.shared_objects, 0);

@@ -75,7 +75,7 @@ static void span_life(struct life *l, const struct geom *g)
 		}
 	andnot_sc(&live[0], (uint64_t)mine & 0xff);
 	mine &= ~0xffu;
-	span_close(sg, g);
+	span_close(sg, g, l->me);
 	if (span_dispose(sg, g, l->me) == SPAN_LISTED)
 		central_push(sg, l->me, g->spc, g->id);
 	for (; mine; mine &= mine - 1) {
