@@ -205,7 +205,8 @@ MH_API int mh_info(mh_heap *h, struct mh_info *out, size_t out_size);
 
 /*
  * Gives back all that this thread and this process's span caches hold (other
- * threads flush at their next slow path) and has the daemon return every free
+ * threads flush at their next slow path), others' shared objects that were freed
+ * here and kept for reuse included, and has the daemon return every free
  * page now, unpaced.  -1: ETIMEDOUT, EDEADLK, ESHUTDOWN.
  */
 MH_API int mh_trim(mh_heap *h);

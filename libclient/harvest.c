@@ -127,17 +127,16 @@ static bool all_passed(mh_heap *h, uint64_t epoch)
 }
 
 /*
- * Is no slot outside the bitmap parked by us, that is: none in an array?  Those
- * lent to others are to us like objects.
+ * Is no slot outside the bitmap parked by its owner, that is: none in an array?
+ * Those that are borrowed, by us too, are like objects: they come home to
+ * whosever span it is.
  */
-static bool in_no_array(mh_heap *h, struct pspan *ps)
+static bool in_no_array(struct pspan *ps)
 {
-	uint8_t mark = parked_by(h->r->me.slot);
-
 	for (uint32_t w = 0; w < live_words(ps->nslots); w++)
 		if (parked_as(ps->parked, w * 64,		/* [P1] */
 			      slot_mask(ps->nslots, w) & ~ps->bits[w],
-			      PARKED_OWNER, mark))
+			      PARKED_OWNER, PARKED_OWNER))
 			return false;
 	return true;
 }
@@ -167,7 +166,7 @@ void giveup_pending(mh_heap *h, struct pclass *c, uint32_t most)
 	while (n--) {
 		struct pspan *ps = c->pending.head;
 
-		if (all_passed(h, ps->epoch) && in_no_array(h, ps)) {
+		if (all_passed(h, ps->epoch) && in_no_array(ps)) {
 			ps_release(h, c, ps);
 		} else if (!c->partial.head &&
 			   count_freed(ps) >= span_threshold(&ps->g)) {

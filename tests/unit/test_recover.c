@@ -5,6 +5,7 @@
  * every instruction are tests/crash.)
  */
 #include "tests/unit/rig_test.h"
+#include "shm/parked.h"
 
 /* What the owner had done to its span of 32 slots when it was killed. */
 static void nothing(struct rig *r, const struct geom *g)
@@ -417,6 +418,58 @@ static void restart_mends(void **state)
 	}
 }
 
+/* Owner and borrower die, the one first, then the other. */
+static void lent_both_ways(void **state)
+{
+	struct rig *r = rig_big();
+	struct party p = rig_join(r), q = rig_join(r);
+	struct geom g = rig_span(r, p, SHARED(SC_1K));
+	struct geom f = rig_span(r, q, SHARED(SC_1K));
+
+	(void)state;
+	lease_take(r, &g, 8);
+	rig_lend(r, &g, 0, q);
+	rig_lend(r, &g, 1, p);		/* since before it had the span */
+	lease_take(r, &f, 32);
+	for (uint32_t s = 0; s < span_threshold(&f); s++)
+		rig_lend(r, &f, s, p);
+	assert_int_equal(span_dispose(&r->sg, &f, q), SPAN_FULL);
+	reclaim_client(&r->h, p.slot);
+	assert_sound(r);
+	assert_int_equal(rig_state(r, g.id), SPAN_LISTED);
+	assert_int_equal(span_free_slots(&r->sg, &g), 32 - 7);
+	assert_int_equal(geom_parked(&r->sg, &g)[0], parked_by(q.slot));
+	assert_int_equal(rig_state(r, f.id), SPAN_LISTED);
+	assert_int_equal(span_free_slots(&r->sg, &f), span_threshold(&f));
+	reclaim_client(&r->h, q.slot);
+	assert_sound(r);
+	assert_int_equal(span_free_slots(&r->sg, &g), 32 - 6);
+	rig_free(r);
+}
+
+/* Its last object's live bit is cleared, its mark is not: no page heap yet. */
+static void on_its_way_is_not_empty(void **state)
+{
+	struct rig *r = rig_big();
+	struct party p = rig_join(r), q = rig_join(r);
+	struct geom g = rig_span(r, p, SHARED(SC_1K));
+
+	(void)state;
+	rig_share(r, &g, 3);
+	rig_lend(r, &g, 3, q);
+	andnot_sc(geom_live(&r->sg, &g), 1ull << 3);
+	assert_int_equal(span_dispose(&r->sg, &g, p), SPAN_LISTED);
+	central_push(&r->sg, p, g.spc, g.id);
+	sweep_all(&r->h, false);
+	assert_int_equal(rig_state(r, g.id), SPAN_LISTED);
+	reclaim_client(&r->h, q.slot);
+	assert_sound(r);
+	sweep_all(&r->h, false);
+	assert_int_equal(rig_state(r, g.id), SPAN_FREE);
+	assert_sound(r);
+	rig_free(r);
+}
+
 static void restart_moves_transit_on(void **state)
 {
 	struct rig *r = rig_big();
@@ -512,6 +565,8 @@ int main(void)
 		cmocka_unit_test(join_without_memory),
 		cmocka_unit_test(restart_keeps),
 		cmocka_unit_test(restart_mends),
+		cmocka_unit_test(lent_both_ways),
+		cmocka_unit_test(on_its_way_is_not_empty),
 		cmocka_unit_test(restart_moves_transit_on),
 		cmocka_unit_test(restart_frees_its_stripe),
 		cmocka_unit_test(restart_forgets_jobs),

@@ -125,6 +125,7 @@ BREAK(listed_owner, ADD(span_of(z, z->listed[0])->state, 1u << 16))
 BREAK(live_tail, or_sc(&geom_live(&z->r->sg, &z->owned)[0], 1ull << 32))
 BREAK(live_pad, or_sc(&geom_live(&z->r->sg, &z->owned)[9], 1ull))
 BREAK(parked_two, SET(geom_parked(&z->r->sg, &z->leased)[200], 2))
+BREAK(lent_dead, SET(geom_parked(&z->r->sg, &z->listed[0])[1], 2 + 4))
 BREAK(parked_listed, SET(geom_parked(&z->r->sg, &z->listed[0])[1], 1))
 BREAK(freed_free, andnot_sc(&geom_live(&z->r->sg, &z->leased)[7], 2ull))
 BREAK(lost_wake, andnot_sc(&geom_live(&z->r->sg, &z->full)[0], 0xffull))
@@ -214,6 +215,7 @@ static const struct {
 	{ live_tail, "the live bit of slot 32 is set, there are 32 slots" },
 	{ live_pad, "the live bit of slot 576 is set" },
 	{ parked_two, "the parked byte of slot 200 is 2" },
+	{ lent_dead, "slot 1 is lent to client slot 4, which is free" },
 	{ parked_listed, "slot 1 is parked, but no lease is open" },
 	{ freed_free, "slot 449 is parked and not live" },
 	{ lost_wake, "FULL, version 3): 10 of 32 slots are free, so a wake" },
