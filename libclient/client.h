@@ -113,6 +113,7 @@ struct rights {
 	_Atomic uint64_t peak;		/* [A1] the most that was, lately */
 	_Atomic uint64_t empty;		/* [A1] of those wholly free ones */
 	_Atomic uint64_t room;		/* [A1] bytes that arrays may hold */
+	_Atomic uint64_t first_runs;	/* [A1] likewise, a run each */
 	_Atomic uint32_t trim_at;	/* [A1] class that makes way next */
 	struct pclass	 cls[SPAN_CLASSES];
 };
@@ -351,6 +352,7 @@ void note_owned(mh_heap *h, uint64_t bytes);
 void forget_peak(mh_heap *h);
 void note_empty(mh_heap *h, struct pclass *c, int spans, uint64_t bytes);
 bool take_room(mh_heap *h, uint64_t bytes, bool must);
+bool take_first_run(mh_heap *h, uint64_t bytes);
 bool many_returned(mh_heap *h, uint64_t bytes);
 void trim_empty(mh_heap *h, struct pclass *c);	/* under the class lock */
 bool should_make_way(mh_heap *h, uint64_t bytes);

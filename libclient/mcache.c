@@ -49,6 +49,15 @@ static uint32_t first_cap(uint32_t size)
 	return n > FIRST_CAP ? FIRST_CAP : n ? n : 1;
 }
 
+static bool room_for(mh_heap *h, uint32_t sc, uint32_t cap, uint32_t more)
+{
+	bool first = !cap;
+
+	if (first && sc_is_run(sc) && take_first_run(h, more * sc_size(sc)))
+		return true;
+	return take_room(h, (more - cap) * sc_size(sc), first && sc_is_small(sc));
+}
+
 /*
  * Does the array hold more from now on?  Not if it holds the most already, or
  * all of the process's arrays do.
@@ -63,7 +72,7 @@ bool array_grow(mh_heap *h, struct arrays *a, uint32_t i)
 		return false;
 	if (more > most)
 		more = most;
-	if (!take_room(h, (more - cap) * sc_size(sc), !cap && !sc_is_run(sc)))
+	if (!room_for(h, sc, cap, more))
 		return false;
 	/* [P2] What has room may come to hold what others lend. */
 	if (array_shared(i))

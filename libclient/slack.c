@@ -23,6 +23,7 @@
 #define EMPTY_MOST	(64u << 20)	/* ... of a process, at most */
 #define LIMIT_SHARE	64u		/* ... and below this share of the limit */
 #define ROOM_SHARE	4u		/* of the peak, for arrays */
+#define FIRST_RUNS	(2u << 20)	/* beside it: first runs of arrays */
 #define RETURN_SHARE	16u		/* listed before a sweep is hinted */
 #define DECAY_SHIFT	13
 
@@ -60,6 +61,18 @@ bool take_room(mh_heap *h, uint64_t bytes, bool must)
 	if (!must && ld_rlx(&h->r->room) + bytes > most)	/* [A1] */
 		return false;
 	add_rlx(&h->r->room, bytes);				/* [A1] */
+	return true;
+}
+
+/*
+ * Room for a first run in an array, beside all other: whoever has but one large
+ * object, in turns, takes no slow path.
+ */
+bool take_first_run(mh_heap *h, uint64_t bytes)
+{
+	if (ld_rlx(&h->r->first_runs) + bytes > FIRST_RUNS)	/* [A1] */
+		return false;
+	add_rlx(&h->r->first_runs, bytes);			/* [A1] */
 	return true;
 }
 

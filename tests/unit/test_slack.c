@@ -174,6 +174,38 @@ static void large_in_turns(void **state)
 	check_sums();
 }
 
+/*
+ * They stay in an array, so that no slow path is taken: one of each size, up to
+ * 2 MiB of all sizes and threads; the array of who comes later holds none.
+ */
+static void one_run_of_a_size_stays(void **state)
+{
+	uint64_t refills;
+
+	(void)state;
+	fill(16, 1);	/* the room that is for arrays of any size has an owner */
+	for (size_t size = MIB / 4; size <= MIB; size += MIB / 4) {
+		fill(size, 1);
+		mh_free(a, object[0]);
+	}
+	fill(MIB / 4, 1);	/* what the larger ones made way of */
+	empty(1);
+	assert_in_range(a->r->first_runs, 3 * MIB / 2, 2 * MIB);
+	refills = ld_rlx(&my_slot(a)->refills);			/* [C1] */
+	for (unsigned i = 0; i < 100; i++) {
+		fill(MIB / 4, 1);
+		empty(1);
+	}
+	assert_int_equal(ld_rlx(&my_slot(a)->refills), refills); /* [C1] */
+	for (unsigned i = 0; i < 100; i++) {
+		fill(MIB, 1);
+		empty(1);
+	}
+	assert_in_range(ld_rlx(&my_slot(a)->refills), refills + 100,
+			refills + 100);				/* [C1] */
+	check_sums();
+}
+
 /* A trim forgets the peak. */
 static void trim_begins_anew(void **state)
 {
@@ -199,6 +231,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(spans_grow_with_use, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(large_in_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_run_of_a_size_stays, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(trim_begins_anew, setup, teardown),
 	};
 
