@@ -6,7 +6,8 @@
  *
  * Growth is what shows as a miss: a span for which the lowest free run has no
  * memory.  From there upwards memory is got in small jobs, two at a time,
- * until `target` pages are ready; the target doubles as they are used, up to a
+ * until `target` pages are ready there (what is ready below did not fit who
+ * missed); the target doubles as they are used, up to a
  * small share of the heap, and a second without growth ends it.  What is left
  * is then free memory like any other, the scavenger's.
  *
@@ -69,10 +70,10 @@ void ahead_missed(struct heap *h, pgno start, npages n)
 
 	if (n.n > UNIT_MAX || h->io.now_ns(h->io.arg) < a->rest_until)
 		return;
-	if (!a->target || start.n < a->from)
-		a->from = a->to = start.n;
-	else if (start.n > a->to)
+	/* What lies ready below is in pieces that are too small. */
+	if (!a->target || start.n < a->from || start.n > a->to)
 		a->to = start.n;
+	a->from = start.n;
 	a->unit = n.n;
 	if (!a->target)
 		set_target(h, job_pages(h));
@@ -134,6 +135,7 @@ static bool step(struct heap *h)
 	struct ahead *a = &h->ahead;
 	uint32_t top = seg_page_top(&h->sg), old = a->to;
 	pgno start, end = { a->to < top - LOOK ? a->to + LOOK : top };
+	uint32_t job;
 	npages n;
 
 	if (a->to >= top)
@@ -145,17 +147,22 @@ static bool step(struct heap *h)
 	a->to = start.n;
 	if (ready(h) >= a->target)
 		return false;
-	pages_next_uncommitted(h->pages, start, (pgno){ start.n + job_pages(h) },
+	job = job_pages(h);
+	pages_next_uncommitted(h->pages, start,
+			       (pgno){ start.n + (job > a->unit ? job : a->unit) },
 			       &start, &n);
-	if (n.n > commit_allowance(h))
-		return false;
 	if (n.n < a->unit) {
 		a->to = start.n + n.n;
-	} else if (!pages_take(h->pages, start, n)) {
-		begin(h, start, n);
-	} else {
-		pass_job(h, start);
+		return true;
 	}
+	if (n.n > job)
+		n.n = job;
+	if (n.n > commit_allowance(h))
+		return false;
+	if (!pages_take(h->pages, start, n))
+		begin(h, start, n);
+	else
+		pass_job(h, start);
 	return a->to != old;
 }
 

@@ -7,6 +7,7 @@
 UNIT_TESTS = \
 	%D%/multi/test_public \
 	%D%/unit/test_ahead \
+	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
@@ -43,6 +44,7 @@ UNIT_TESTS = \
 # fork (it sees no race through two mappings).  `make check-tsan` runs them.
 TSAN_TESTS = \
 	%D%/unit/test_ahead \
+	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
