@@ -65,9 +65,15 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 
 	if (unlikely(!slot_find(&h->sg, off, &at)))
 		return false;
-	if (lendable(h, at.spc))
-		return borrow(h, tls.mc, p,
-			      OWNED_ARRAYS + spc_size_class(at.spc), &at);
+	if (lendable(h, at.spc)) {
+		uint32_t i = OWNED_ARRAYS + spc_size_class(at.spc);
+
+		tls.mc->foreign[i]++;
+		if (lend_wanted(tls.mc, i))
+			return borrow(h, tls.mc, p, i, &at);
+		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
+			return false;
+	}
 	live = &at.live[at.slot / 64];
 	bit = 1ull << at.slot % 64;
 	/* [L1] Two frees at once: the one that comes second frees nothing. */
@@ -143,9 +149,12 @@ static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	uint32_t cap = array_cap(&mc->a, i);
 
-	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
+	if (array_n(&mc->a, i) < cap)
 		return 0;
-	return flush(h, mc, i, cap / 2);
+	/* Soon sent home, soon used again: its owner waits for it. */
+	if (cap >= CONSUMER_CAP && mc->foreign[i] >= CONSUMER)
+		return flush(h, mc, i, 0);
+	return array_grow(h, &mc->a, i) ? 0 : flush(h, mc, i, cap / 2);
 }
 
 /* The array of a class that is lent had no room, or not yet. */
@@ -156,6 +165,8 @@ static bool borrow_slowly(mh_heap *h, struct mcache *mc, void *p,
 	struct slot_at at = { g->id, slot, g->spc, g->nslots,
 			      geom_live(&h->sg, g) };
 
+	if (!lend_wanted(mc, i))
+		return false;
 	make_room(h, mc, i);
 	return borrow(h, mc, p, i, &at);
 }

@@ -16,7 +16,25 @@ struct loans {
 	uint64_t bits;		/* none: nothing to do */
 };
 
-/* Does this process borrow slots of such spans when it frees them? */
+#define LEND_FOR	4096u	/* frees until it is looked at again */
+#define CONSUMER	256u	/* frees without a refill between */
+#define CONSUMER_CAP	16u	/* what it borrows at a time */
+
+/*
+ * A thread borrows where what it frees is what it lives on: where its array of
+ * the class only drains while it frees others' objects (objects go to and fro),
+ * or is never refilled (it consumes).  Elsewhere slots go home one by one:
+ * borrowed ones, handed out again, would mix the processes' objects, and the
+ * parked bytes of them, in cache lines.
+ */
+static inline bool lend_wanted(struct mcache *mc, uint32_t i)
+{
+	if (!mc->lend[i] && mc->foreign[i] >= CONSUMER)
+		mc->lend[i] = LEND_FOR;
+	return mc->lend[i] != 0;
+}
+
+/* May this process borrow slots of such spans when it frees them? */
 static inline bool lendable(mh_heap *h, uint32_t spc)
 {
 	return spc_life(spc) == LIFE_SHARED && sc_is_small(spc_size_class(spc)) &&
@@ -41,6 +59,7 @@ static inline bool borrow(mh_heap *h, struct mcache *mc, void *p, uint32_t i,
 	order_for_recovery();
 	array_put(top, true, p, parked);
 	st_rel(&mc->a.top[i], top + sizeof(struct slot_ref));	/* [A1] */
+	mc->lend[i]--;
 	mc->remote++;
 	return true;
 }
