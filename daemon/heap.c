@@ -151,6 +151,7 @@ void heap_tick(struct heap *h)
 {
 	uint64_t now = h->io.now_ns(h->io.arg);
 
+	hints_again(h);
 	requests_serve_all(h);
 	provision_all(h);
 	if (now >= h->next_decay) {

@@ -107,6 +107,8 @@ struct heap {
 	uint8_t		 wanted[SPAN_CLASSES];	/* since the last decay */
 	uint8_t		 length[SPAN_CLASSES];	/* of those, pages; 0: the least */
 	uint64_t	 want_ns[SPAN_CLASSES];	/* when a stripe ran low */
+	uint64_t	 heard[SH_WANT_WORDS];	/* hints left up, see sweep_wants */
+	bool		 heard_sweep;	/* likewise */
 	uint64_t	 next_decay;	/* ns */
 	uint64_t	 provisioned;	/* bytes of all targets */
 	uint32_t	 sweep_at;	/* next id of the paced sweep */
@@ -228,6 +230,9 @@ void spans_count_client(struct heap *h, uint32_t slot);
 
 /* sweep.c */
 void sweep_wants(struct heap *h);
+void sweep_hinted(struct heap *h);	/* the bell of slot 0 */
+void hints_again(struct heap *h);	/* all that were left up */
+void want_again(struct heap *h, uint32_t spc);
 void sweep_some(struct heap *h, uint32_t ids);
 void sweep_all(struct heap *h, bool keep_targets);
 void sweep_decay(struct heap *h);

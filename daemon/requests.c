@@ -82,6 +82,7 @@ static int serve_alloc(struct heap *h, const struct request *q,
 		*ret_reason = ENOMEM_QUOTA;
 		return -ENOMEM;
 	}
+	want_again(h, wish.spc);
 	r = span_new(h, &wish, SPAN_GRANTED, q->who, &id, ret_reason);
 	if (r == -ENOMEM) {	/* somebody's empty spans may do */
 		sweep_all(h, false);
@@ -232,16 +233,18 @@ void requests_serve(struct heap *h)
 		_Atomic uint64_t *word = &h->sg.ctl->bell[i];
 		uint64_t bits = ld_rlx(word);			/* [Q2] */
 
+		if (!i && h->heard_sweep)
+			bits &= ~1ull;
 		if (!bits)
 			continue;
-		bits = xchg_ar(word, 0);			/* [Q2] */
+		andnot_ar(word, bits);				/* [Q2] */
 		for (; bits; bits &= bits - 1) {
 			uint32_t n = i * 64 + (uint32_t)__builtin_ctzll(bits);
 
 			if (n)
 				serve_slot(h, n);
 			else
-				sweep_all(h, true);
+				sweep_hinted(h);
 		}
 	}
 	sweep_wants(h);

@@ -16,6 +16,7 @@
 #define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 ... */
 #define USE_SHARE	32u	/* ... and below this share of the pages in use */
 #define USE_LEAST	(256u << 10)
+#define VAIN_SHARE	16u	/* a sweep that frees fewer of the spans is in vain */
 #define HOT_NS		10000000ull	/* low again so soon: a hot class */
 
 static uint64_t span_bytes(const struct heap *h, uint32_t spc)
@@ -101,38 +102,86 @@ static void take_large(struct heap *h, uint32_t spc)
 	retire_end(h);
 }
 
-/* A stripe of the class ran low: aim higher, and fill up. */
-static void want(struct heap *h, uint32_t spc)
+/*
+ * A stripe of the class ran low: aim higher, and fill up.  False: there was
+ * nothing to be done, as the lists hold what they may.
+ */
+static bool want(struct heap *h, uint32_t spc)
 {
 	uint64_t now = h->io.now_ns(h->io.arg);
-	uint32_t t;
+	uint32_t t, was = h->target[spc], have;
 
 	if (spc < SPAN_CLASSES && !spc_size_class(spc)) {
 		take_large(h, spc);
-		return;
+		return true;
 	}
 	/* Runs are too large to lie in wait. */
 	if (!span_class_ok(spc) || sc_is_run(spc_size_class(spc)))
-		return;
-	t = h->target[spc] * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
+		return false;
+	t = was * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
 	h->want_ns[spc] = now;
 	h->wanted[spc] = 1;
 	set_target(h, spc, t > TARGET_MAX ? TARGET_MAX : t ? t : 1);
+	have = central_listed(&h->sg, spc);
 	provision(h, spc);
+	return h->target[spc] > was || have < h->target[spc];
 }
 
+/*
+ * A hint that nothing follows from stays up: whoever comes to give it again sees
+ * that it has been heard, and rings no bell.  It counts again from the next tick
+ * on, or once somebody has to ask for such a span.
+ */
 void sweep_wants(struct heap *h)
 {
 	for (uint32_t i = 0; i < SH_WANT_WORDS; i++) {
 		_Atomic uint64_t *word = &h->sg.ctl->want[i];
-		uint64_t bits = ld_rlx(word);			/* [Q2] */
+		uint64_t bits = ld_rlx(word) & ~h->heard[i];	/* [Q2] */
+		uint64_t vain = 0;
 
 		if (!bits)
 			continue;
-		bits = xchg_ar(word, 0);			/* [Q2] */
-		for (; bits; bits &= bits - 1)
-			want(h, i * 64 + (uint32_t)__builtin_ctzll(bits));
+		andnot_ar(word, bits);				/* [Q2] */
+		for (uint64_t b = bits; b; b &= b - 1)
+			if (!want(h, i * 64 + (uint32_t)__builtin_ctzll(b)))
+				vain |= b & -b;
+		h->heard[i] |= vain;
+		if (vain)
+			or_rel(word, vain);			/* [Q2] */
 	}
+}
+
+void sweep_hinted(struct heap *h)
+{
+	_Atomic uint64_t *spans = &h->sg.whdr->count.spans;
+	uint64_t was = ld_rlx(spans);				/* [H2] */
+
+	sweep_all(h, true);
+	h->heard_sweep = was - ld_rlx(spans) < was / VAIN_SHARE; /* [H2] */
+	if (h->heard_sweep)
+		or_rel(&h->sg.ctl->bell[0], 1);			/* [Q2] */
+}
+
+void want_again(struct heap *h, uint32_t spc)
+{
+	uint64_t bit = 1ull << spc % 64;
+
+	if (!(h->heard[spc / 64] & bit))
+		return;
+	h->heard[spc / 64] &= ~bit;
+	andnot_ar(&h->sg.ctl->want[spc / 64], bit);		/* [Q2] */
+}
+
+void hints_again(struct heap *h)
+{
+	for (uint32_t i = 0; i < SH_WANT_WORDS; i++) {
+		if (h->heard[i])
+			andnot_ar(&h->sg.ctl->want[i], h->heard[i]); /* [Q2] */
+		h->heard[i] = 0;
+	}
+	if (h->heard_sweep)
+		andnot_ar(&h->sg.ctl->bell[0], 1);		/* [Q2] */
+	h->heard_sweep = false;
 }
 
 void sweep_decay(struct heap *h)

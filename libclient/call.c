@@ -54,16 +54,19 @@ void ring(mh_heap *h, uint32_t slot)
 		return;		/* full counter: it rings already */
 }
 
+/* Hints, not requests: one that is up needs no further care. */
 void hint_sweep(mh_heap *h)
 {
-	ring(h, 0);
+	if (!(ld_rlx(&h->sg.ctl->bell[0]) & 1))			/* [Q2] */
+		ring(h, 0);
 }
 
 void want_spans(mh_heap *h, uint32_t spc)
 {
 	uint64_t one = 1, bit = 1ull << spc % 64;
 
-	if (or_rel(&h->sg.ctl->want[spc / 64], bit) & bit)	/* [Q2] */
+	if (ld_rlx(&h->sg.ctl->want[spc / 64]) & bit ||		/* [Q2] */
+	    or_rel(&h->sg.ctl->want[spc / 64], bit) & bit)	/* [Q2] */
 		return;
 	if (fd_is_ours(&h->bell) &&
 	    write(h->bell.fd, &one, sizeof(one)) != sizeof(one))

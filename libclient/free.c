@@ -68,7 +68,6 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (lendable(h, at.spc)) {
 		uint32_t i = OWNED_ARRAYS + spc_size_class(at.spc);
 
-		tls.mc->foreign[i]++;
 		if (lend_wanted(tls.mc, i))
 			return borrow(h, tls.mc, p, i, &at);
 		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
@@ -165,7 +164,7 @@ static bool borrow_slowly(mh_heap *h, struct mcache *mc, void *p,
 	struct slot_at at = { g->id, slot, g->spc, g->nslots,
 			      geom_live(&h->sg, g) };
 
-	if (!lend_wanted(mc, i))
+	if (!mc->lend[i])
 		return false;
 	make_room(h, mc, i);
 	return borrow(h, mc, p, i, &at);

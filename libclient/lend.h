@@ -16,19 +16,23 @@ struct loans {
 	uint64_t bits;		/* none: nothing to do */
 };
 
-#define LEND_FOR	4096u	/* frees until it is looked at again */
-#define CONSUMER	256u	/* frees without a refill between */
+#define LEND_FOR	65536u	/* frees until it is looked at again */
+#define CONSUMER	256u	/* frees of one class in a row, without a refill */
 #define CONSUMER_CAP	16u	/* what it borrows at a time */
 
 /*
  * A thread borrows where what it frees is what it lives on: where its array of
  * the class only drains while it frees others' objects (objects go to and fro),
- * or is never refilled (it consumes).  Elsewhere slots go home one by one:
- * borrowed ones, handed out again, would mix the processes' objects, and the
- * parked bytes of them, in cache lines.
+ * or where it consumes a stream of one class.  Elsewhere slots go home one by
+ * one: a byte marked lies in the line where the owner unparks its next slot, and
+ * borrowed slots handed out again would mix the processes' objects in lines.
  */
 static inline bool lend_wanted(struct mcache *mc, uint32_t i)
 {
+	if (mc->last_foreign != i)
+		mc->foreign[i] = 0;
+	mc->last_foreign = i;
+	mc->foreign[i]++;
 	if (!mc->lend[i] && mc->foreign[i] >= CONSUMER)
 		mc->lend[i] = LEND_FOR;
 	return mc->lend[i] != 0;
