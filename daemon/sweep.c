@@ -102,29 +102,32 @@ static void take_large(struct heap *h, uint32_t spc)
 	retire_end(h);
 }
 
-/*
- * A stripe of the class ran low: aim higher, and fill up.  False: there was
- * nothing to be done, as the lists hold what they may.
- */
-static bool want(struct heap *h, uint32_t spc)
+/* Aims higher, and fills up.  False: the lists hold what they may already. */
+static bool aim_higher(struct heap *h, uint32_t spc)
 {
 	uint64_t now = h->io.now_ns(h->io.arg);
-	uint32_t t, was = h->target[spc], have;
+	uint32_t was = h->target[spc], len = h->length[spc], have;
+	uint32_t t = was * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
 
-	if (spc < SPAN_CLASSES && !spc_size_class(spc)) {
-		take_large(h, spc);
-		return true;
-	}
-	/* Runs are too large to lie in wait. */
-	if (!span_class_ok(spc) || sc_is_run(spc_size_class(spc)))
-		return false;
-	t = was * (now - h->want_ns[spc] < HOT_NS ? 4u : 2u);
 	h->want_ns[spc] = now;
 	h->wanted[spc] = 1;
 	set_target(h, spc, t > TARGET_MAX ? TARGET_MAX : t ? t : 1);
 	have = central_listed(&h->sg, spc);
 	provision(h, spc);
-	return h->target[spc] > was || have < h->target[spc];
+	return h->target[spc] > was || h->length[spc] != len ||
+	       have < h->target[spc];
+}
+
+/* A stripe of the class ran low.  False: there was nothing to be done. */
+static bool want(struct heap *h, uint32_t spc)
+{
+	if (spc < SPAN_CLASSES && !spc_size_class(spc)) {
+		take_large(h, spc);
+		return true;
+	}
+	/* Runs are too large to lie in wait. */
+	return span_class_ok(spc) && !sc_is_run(spc_size_class(spc)) &&
+	       aim_higher(h, spc);
 }
 
 /*

@@ -57,9 +57,9 @@ struct mcache {
 	uint32_t	 filled[ARRAYS];	/* by the last refill */
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
-	uint32_t	 foreign[ARRAYS]; /* frees of others' since the last refill */
 	uint32_t	 lend[ARRAYS];	/* frees to come that borrow (lend.h) */
-	uint32_t	 last_foreign;	/* array of the last such free */
+	uint32_t	 foreign;	/* array of the last free of another's ... */
+	uint32_t	 in_a_row;	/* ... and how many there were of it */
 	uint32_t	 trim;		/* the trim it has taken part in */
 	uint64_t	 remote;	/* foreign frees, not yet counted */
 };

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * free.c - freeing.  The page table word says all: whose, which array.  A slot
- * of a span of ours goes on this thread's array (leased: parked first), and so
- * does a small one that others made shared (lend.h); anything else goes the slow
- * way, which looks again under the class lock and ends in the one atomic of a
- * foreign free.
+ * of a span of ours goes on this thread's array (leased: parked first); a shared
+ * one of others is freed by one atomic, or is borrowed (lend.h).  Whatever isn't
+ * plain goes the slow way, which looks again under the class lock.
  */
 #include <errno.h>
 
@@ -148,12 +147,10 @@ static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	uint32_t cap = array_cap(&mc->a, i);
 
-	if (array_n(&mc->a, i) < cap)
+	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
 		return 0;
-	/* Soon sent home, soon used again: its owner waits for it. */
-	if (cap >= CONSUMER_CAP && mc->foreign[i] >= CONSUMER)
-		return flush(h, mc, i, 0);
-	return array_grow(h, &mc->a, i) ? 0 : flush(h, mc, i, cap / 2);
+	/* What a stream left here is others': none of it is kept from them. */
+	return flush(h, mc, i, mc->lend[i] ? 0 : cap / 2);
 }
 
 /* The array of a class that is lent had no room, or not yet. */

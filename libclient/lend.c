@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lend.c - freeing a small shared object of another process's span.  The slot
+ * lend.c - freeing a stream of small shared objects of others' spans.  The slot
  * is borrowed: marked as ours and put on this thread's array, from where it is
  * handed out again like one of our own.  What an array can't hold goes home in
  * groups of one live word: one atomic clears their bits, then they are

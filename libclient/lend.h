@@ -16,24 +16,20 @@ struct loans {
 	uint64_t bits;		/* none: nothing to do */
 };
 
+#define STREAM		256u	/* frees of one class in a row */
 #define LEND_FOR	65536u	/* frees until it is looked at again */
-#define CONSUMER	256u	/* frees of one class in a row, without a refill */
-#define CONSUMER_CAP	16u	/* what it borrows at a time */
 
 /*
- * A thread borrows where what it frees is what it lives on: where its array of
- * the class only drains while it frees others' objects (objects go to and fro),
- * or where it consumes a stream of one class.  Elsewhere slots go home one by
- * one: a byte marked lies in the line where the owner unparks its next slot, and
- * borrowed slots handed out again would mix the processes' objects in lines.
+ * A thread borrows where it frees a stream of one class.  Elsewhere slots go home
+ * one by one: a byte marked lies in the line where the owner unparks its next
+ * slot, and borrowed slots handed out again would mix the processes' objects in
+ * lines; only what is saved on a stream is worth that.
  */
 static inline bool lend_wanted(struct mcache *mc, uint32_t i)
 {
-	if (mc->last_foreign != i)
-		mc->foreign[i] = 0;
-	mc->last_foreign = i;
-	mc->foreign[i]++;
-	if (!mc->lend[i] && mc->foreign[i] >= CONSUMER)
+	mc->in_a_row = mc->foreign == i ? mc->in_a_row + 1 : 0;
+	mc->foreign = i;
+	if (mc->in_a_row >= STREAM && !mc->lend[i])
 		mc->lend[i] = LEND_FOR;
 	return mc->lend[i] != 0;
 }

@@ -231,15 +231,10 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 	do {
 		pthread_mutex_lock(&c->lock);
 		note_level(h, mc, i, 0, 0);
-		if (array_shared(i) && producer(mc, i)) {
-			if (mc->foreign[i])	/* to and fro */
-				mc->lend[i] = LEND_FOR;
-			else
-				giveup_exhausted(h, c, mc);
-		}
+		if (array_shared(i) && producer(mc, i))
+			giveup_exhausted(h, c, mc);
 		got = fill(h, c, mc, i, want);
 		mc->noted[i] = mc->filled[i] = got;
-		mc->foreign[i] = 0;
 		if (array_shared(i))
 			mc->sum[i] = body_sum(&mc->a, i, got);
 		pthread_mutex_unlock(&c->lock);

@@ -82,12 +82,17 @@ void *make(struct act *a, mh_heap *h)
 	return p;
 }
 
-static struct arrays *arrays_of(struct act *a)
+static struct mcache *mcache_of(struct act *a)
 {
 	struct mcache *mc = tls.by_heap[a->v->index];
 
 	NEED(a, mc);
-	return &mc->a;
+	return mc;
+}
+
+static struct arrays *arrays_of(struct act *a)
+{
+	return &mcache_of(a)->a;
 }
 
 uint32_t in_array(struct act *a)
@@ -109,6 +114,12 @@ void thin(struct act *a)
 void widen(struct act *a)
 {
 	array_set_cap(arrays_of(a), array_index(a->spc), sc_cache_max(a->sc));
+}
+
+void lends(struct act *a)
+{
+	mh_free(a->v, mh_alloc(a->v, 512));
+	mcache_of(a)->lend[array_index(a->spc)] = LEND_FOR;
 }
 
 /* The two pops before this one come back turned round: somebody frees here. */

@@ -10,7 +10,7 @@
 #ifndef TESTS_CRASH_SCENE_H
 #define TESTS_CRASH_SCENE_H
 
-#include "libclient/client.h"
+#include "libclient/lend.h"
 #include "tests/heaprig.h"
 
 #define N_OF(a)		(sizeof(a) / sizeof((a)[0]))
@@ -103,6 +103,7 @@ struct pclass *cache_of(struct act *a);	/* v's span cache, of the class */
 /* Refills bring two slots from here on, so that spans end where they do. */
 void thin(struct act *a);
 void widen(struct act *a);		/* ... as much as it ever may */
+void lends(struct act *a);		/* v borrows what it frees of the class */
 /* v allocates, into a->o, until `enough`; stir: as a process that also frees. */
 void make_until(struct act *a, bool (*enough)(struct act *a), bool stir);
 void drain(struct act *a);		/* v's array is empty */

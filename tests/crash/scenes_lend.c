@@ -38,13 +38,14 @@ static bool borrowed_two(struct act *a)
 /* The array has no room yet. */
 static void first_prepare(struct act *a)
 {
-	mh_free(a->v, mh_alloc(a->v, 512));
+	lends(a);
 	set_operand(a, slot_at(a, &a->g, 0));
 }
 
 /* It has one, and another borrowed slot in it. */
 static void again_prepare(struct act *a)
 {
+	lends(a);
 	mh_free(a->v, slot_at(a, &a->g, a->g.nslots - 1));
 	set_operand(a, slot_at(a, &a->g, 0));
 }
@@ -87,6 +88,7 @@ static void full_prepare(struct act *a)
 {
 	uint32_t most = sc_cache_max(a->sc), n = 0;
 
+	lends(a);
 	while (n <= most)
 		a->o[n++] = make(a, a->b);
 	mh_free(a->v, a->o[--n]);
@@ -99,7 +101,7 @@ static void full_prepare(struct act *a)
 
 static bool flushed(struct act *a)
 {
-	return in_array(a) <= sc_cache_max(a->sc) / 2 + 1;
+	return in_array(a) == 1;
 }
 
 /* Others list the span, of which v has borrowed slots and gets the rest. */

@@ -12,6 +12,7 @@
 
 #define PAIRS	100000
 #define OBJECTS	200
+#define STREAM	(2 * 256)	/* after so many it borrows; libclient/lend.h */
 
 void frees(mh_heap *h, void **p, int n);
 
@@ -40,19 +41,21 @@ __attribute__((noinline)) void frees(mh_heap *h, void **p, int n)
 		mh_free(h, p[i]);
 }
 
-static int foreign(mh_heap *h, size_t size)
+/* After `before` others, which warm up what these need. */
+static int foreign(mh_heap *h, size_t size, int before)
 {
-	static void *p[OBJECTS + 1];
+	static void *p[OBJECTS + STREAM];
 	int status = 1;
 	pid_t child;
 
-	for (int i = 0; i <= OBJECTS; i++)
+	for (int i = 0; i < OBJECTS + before; i++)
 		if (!(p[i] = mh_alloc_shared(h, size)))
 			return fail("alloc");
 	child = fork();
 	if (!child) {
 		mh_free(h, mh_alloc(h, 64));	/* joins the heap */
-		mh_free(h, p[OBJECTS]);
+		for (int i = 0; i < before; i++)
+			mh_free(h, p[OBJECTS + i]);
 		frees(h, p, OBJECTS);
 		_exit(0);
 	}
@@ -80,7 +83,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "compiler"))
 		return compiler();
 	if (argc != 3 || !size) {
-		fputs("usage: paths owned|shared|foreign SIZE\n", stderr);
+		fputs("usage: paths owned|shared|foreign|stream SIZE\n", stderr);
 		return 2;
 	}
 	h = mh_attach(NULL, 0);
@@ -90,5 +93,5 @@ int main(int argc, char **argv)
 		return pairs(h, mh_alloc, size);
 	if (!strcmp(argv[1], "shared"))
 		return pairs(h, mh_alloc_shared, size);
-	return foreign(h, size);
+	return foreign(h, size, strcmp(argv[1], "stream") ? 1 : STREAM);
 }

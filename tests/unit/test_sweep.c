@@ -36,6 +36,93 @@ static void wants_are_provisioned(void **state)
 	rig_free(r);
 }
 
+static bool is_up(struct rig *r, uint32_t spc)
+{
+	return ld_rlx(&r->sg.ctl->want[spc / 64]) >> spc % 64 & 1;
+}
+
+/*
+ * Where the lists hold what they may, a hint stays up and nobody rings again,
+ * until a tick, or until somebody found no span at all.
+ */
+static void vain_wants_stay_up(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+	uint32_t spc = SHARED(SC_1K);
+	bool low;
+	unsigned busy;
+	struct geom g;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		want(r, spc);
+		assert_false(is_up(r, spc));
+	}
+	want(r, spc);
+	assert_true(is_up(r, spc));
+	assert_true(central_pop(&r->sg, p, spc, &g, &low, &busy));
+	want(r, spc);			/* nobody hears it now */
+	assert_int_equal(central_listed(&r->sg, spc), 7);
+	r->now += 100000000;
+	heap_tick(&r->h);
+	assert_false(is_up(r, spc));
+	assert_int_equal(central_listed(&r->sg, spc), 8);
+	want(r, spc);
+	assert_true(is_up(r, spc));
+	rig_post(r, p, 0, OP_ALLOC, spc, 0);
+	requests_serve(&r->h);
+	assert_false(is_up(r, spc));
+	assert_true(central_pop(&r->sg, p, spc, &g, &low, &busy));
+	want(r, spc);
+	assert_false(is_up(r, spc));
+	assert_int_equal(central_listed(&r->sg, spc), 8);
+	rig_free(r);
+}
+
+static void ring_for_sweep(struct rig *r)
+{
+	or_rel(&r->sg.ctl->bell[0], 1);
+	requests_serve(&r->h);
+}
+
+static bool bell_is_up(struct rig *r)
+{
+	return ld_rlx(&r->sg.ctl->bell[0]) & 1;
+}
+
+/* The same for the hint to sweep: as long as that brings back but little. */
+static void vain_sweeps_stay_up(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
+	struct party p = rig_join(r);
+	uint32_t reason;
+	uint64_t sweeps;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		rig_span(r, p, OWNED(SC_1K));
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	ring_for_sweep(r);
+	assert_int_equal(r->sg.hdr->count.spans, 64);
+	assert_false(bell_is_up(r));
+	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	ring_for_sweep(r);
+	assert_int_equal(r->sg.hdr->count.spans, 64);
+	assert_true(bell_is_up(r));
+	sweeps = r->sg.hdr->count.sweeps;
+	ring_for_sweep(r);
+	assert_int_equal(r->sg.hdr->count.sweeps, sweeps);
+	r->now += 100000000;
+	heap_tick(&r->h);
+	assert_false(bell_is_up(r));
+	ring_for_sweep(r);
+	assert_true(r->sg.hdr->count.sweeps > sweeps);
+	assert_sound(r);
+	rig_free(r);
+}
+
 /* What is laid ready is as long as it is wanted; nonsense is passed over. */
 static void provisioned_as_asked_for(void **state)
 {
@@ -63,6 +150,7 @@ static void provisioned_as_asked_for(void **state)
 	assert_true(n > 0);
 	for (unsigned i = 0; i < 256; i++) {
 		st_rlx(&r->sg.ctl->want_pages[OWNED(SC_1K)], (uint8_t)i);
+		hints_again(&r->h);
 		want(r, OWNED(SC_1K));
 		assert_int_equal(r->h.length[OWNED(SC_1K)],
 				 i == 4 || i == 8 || i == 16 ? i : 0);
@@ -197,6 +285,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wants_are_provisioned),
+		cmocka_unit_test(vain_wants_stay_up),
+		cmocka_unit_test(vain_sweeps_stay_up),
 		cmocka_unit_test(provisioned_as_asked_for),
 		cmocka_unit_test(targets_decay),
 		cmocka_unit_test(provisioning_waits),
