@@ -33,16 +33,21 @@ until_true 20 sh -c "[ \$(ls /proc/$daemon/fd | wc -l) -le $before ]" ||
 	fail "descriptors stay: $(ls "/proc/$daemon/fd" | wc -l), were $before"
 [ "$(wc -l <"$log.start")" -lt 200 ] || fail "the log was flooded"
 
-start_small
-background "$dir/silent" silent=68
-until_true 20 grep -q 'connections' "$dir/silent" || fail "68 connections"
-code=0
-client hello >"$dir/why" 2>&1 || code=$?
-grep -q '68 of 68 connections' "$dir/why" || {
-	cat "$dir/why"
-	fail "the 69th was not turned away"
+# The silent are closed after some seconds: a slow machine may miss the moment.
+full_house() {
+	background "$dir/silent" silent=68
+	until_true 20 grep -q 'connections' "$dir/silent" ||
+		fail "68 connections"
+	client hello >"$dir/why" 2>&1
+	ends "$last" 0
+	grep -q '68 of 68 connections' "$dir/why"
 }
-ends "$last" 0
+start_small
+tries=1
+until full_house; do
+	tries=$((tries + 1))
+	[ $tries -le 5 ] || fail "the 69th was not turned away: $(cat "$dir/why")"
+done
 
 # Slots are limited, too.
 background "$dir/a" join hold
