@@ -130,6 +130,7 @@ struct fd_id {
 struct mh_heap {
 	char		*arena;		/* fast path */
 	uintptr_t	 pt_origin;	/* fast path: where address 0's word were */
+	uintptr_t	 leased_origin;	/* likewise, in leased */
 	uint64_t	 bytes;		/* fast path; 0 when detached */
 	_Atomic uint64_t *pt;
 	_Atomic uint64_t *leased;	/* second words of leased pages */
@@ -189,6 +190,13 @@ static inline uint16_t pt_array(const mh_heap *h, const void *p)
 	uintptr_t at = h->pt_origin + ((uintptr_t)p >> PAGE_SHIFT) * 8;
 
 	return ld_acq((_Atomic uint16_t *)at);			/* [A1] */
+}
+
+static inline uint64_t leased_load(const mh_heap *h, const void *p)
+{
+	uintptr_t at = h->leased_origin + ((uintptr_t)p >> PAGE_SHIFT) * 8;
+
+	return ld_rlx((_Atomic uint64_t *)at);			/* [A1] */
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pt_array");

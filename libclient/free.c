@@ -84,32 +84,33 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 }
 
 /* No slot of an array's span. */
-static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
+static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p)
 {
+	uint64_t off = (uint64_t)((char *)p - h->arena);
+
 	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, p, off)) /* [A1] */
 		free_slow(h, p);
 }
 
 /*
- * The plain push found no room: a slot of a leased span of ours, or slow.  off
- * is p's in the arena, at the array's top.
+ * The plain push found no room: a slot of a leased span of ours, or slow.  at is
+ * the array's top.
  */
-static HOT_TAIL void free_shared(mh_heap *h, void *p, uint64_t off,
-				 char *_Atomic *at)
+static HOT_TAIL void free_shared(mh_heap *h, void *p, char *_Atomic *at)
 {
-	uint64_t w = ld_rlx(&h->leased[off >> PAGE_SHIFT]);	/* [A1] */
+	uint64_t w = leased_load(h, p);
 	char *top = ld_rlx(at);					/* [A1] */
 	_Atomic uint8_t *parked;
 	uint32_t slot;
 
 	if (top >= limit_of(at)) {
-		free_foreign_slot(h, p, off);
+		free_foreign_slot(h, p);
 		return;
 	}
-	/* Shared spans are as long as the table says. */
+	/* Shared spans are as long as the table says: 16 bits hold any slot. */
 	if (unlikely(!sc_slot_start(leased_class(w), leased_offset(w, p),
 				    &slot) ||
-		     slot >= sc_nslots(leased_class(w)))) {
+		     (uint16_t)slot >= sc_table[leased_class(w)].nslots)) {
 		free_bad(h, p, EINVAL);
 		return;
 	}
@@ -136,7 +137,7 @@ HOT void mh_free(mh_heap *h, void *p)
 	at = (char *_Atomic *)(void *)((char *)tls.mc + pt_array(h, p));
 	top = ld_rlx(at);				/* [A1] */
 	if (unlikely(top >= end_of(at))) {
-		free_shared(h, p, off, at);
+		free_shared(h, p, at);
 		return;
 	}
 	array_put(top, false, p, NULL);

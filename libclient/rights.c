@@ -56,6 +56,7 @@ int rights_make(mh_heap *h)
 	h->populated = (_Atomic uint32_t *)(void *)(h->leased + pages);
 	h->pt_origin = (uintptr_t)h->pt -
 		       ((uintptr_t)h->arena >> PAGE_SHIFT) * 8;
+	h->leased_origin = h->pt_origin + pages * 8;
 	return 0;
 }
 

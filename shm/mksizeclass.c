@@ -16,7 +16,8 @@
  *
  * The slot of byte off is (off + 1) * magic >> 32 with magic = (2^32 - 1) / size.
  * (The usual off * magic with magic rounded up needs 33 bits for size 1.)  It is
- * exact while (off + 1) * size <= 2^32; the program doesn't argue but tries each
+ * exact while (off + 1) * size <= 2^32, and so is that the product's low half is
+ * at most magic where off is a slot's first byte, only there; the program doesn't argue but tries each
  * offset of each class, and fails (exit 1, reason on standard error) rather than
  * print a wrong table.
  */
@@ -146,9 +147,13 @@ static bool exact(const struct row *r)
 {
 	uint32_t off;
 
-	for (off = 0; off < MAX_PAGES * PAGE; off++)
-		if ((uint64_t)(off + 1) * r->magic >> 32 != off / r->size)
+	for (off = 0; off < MAX_PAGES * PAGE; off++) {
+		uint64_t x = (uint64_t)(off + 1) * r->magic;
+
+		if (x >> 32 != off / r->size ||
+		    ((uint32_t)x <= r->magic) != (off % r->size == 0))
 			return false;
+	}
 	return true;
 }
 

@@ -114,14 +114,20 @@ static inline uint32_t sc_slot_off(unsigned class, uint32_t slot)
 }
 
 /*
- * Is `off` the first byte of a slot, in a span that is long enough for it?  If
- * so that slot goes to *ret_slot.
+ * Is `off` the first byte of a slot, in a span of the small class that is long
+ * enough for it?  The slot that holds it goes to *ret_slot.  (The product's low
+ * half is how far into the slot `off` is, in units of magic, less a bit that no
+ * span is long enough to matter: after Lemire, Kaser and Kurz, "Faster remainder
+ * by direct computation".)
  */
 static inline bool sc_slot_start(unsigned class, uint32_t off,
 				 uint32_t *ret_slot)
 {
-	*ret_slot = sc_slot(class, off);
-	return *ret_slot * sc_table[class].size == off;
+	uint32_t magic = sc_table[class].magic;
+	uint64_t x = ((uint64_t)off + 1) * magic;
+
+	*ret_slot = (uint32_t)(x >> 32);
+	return (uint32_t)x <= magic;
 }
 
 /*
