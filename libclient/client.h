@@ -40,6 +40,7 @@
 #define MC_STRIDE	(256u << 10)	/* address range of an mcache */
 #define DAEMON_WAIT_MS	30000
 #define SPAN_LOOKS		4u	/* spans looked at per refill */
+#define LONG_ARRAYS	(1 + SC_LAST_SMALL)	/* of which any may be long */
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -57,6 +58,9 @@ struct mcache {
 	uint32_t	 filled[ARRAYS];	/* by the last refill */
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
+	uint8_t		 over[ARRAYS];	/* was full at its most since a refill */
+	char		*home[LONG_ARRAYS]; /* where entries of a short one lie */
+	char		*room[LONG_ARRAYS]; /* ... of a long one; NULL: none yet */
 	uint32_t	 foreign[ARRAYS]; /* frees of others' since the last refill */
 	uint32_t	 lend[ARRAYS];	/* frees to come that borrow (lend.h) */
 	uint32_t	 last_foreign;	/* array of the last such free */
@@ -95,6 +99,7 @@ struct pclass {
 	_Atomic uint64_t bytes;		/* [A1] of its spans */
 	uint32_t	 nempty;	/* in partial, wholly free */
 	_Atomic uint32_t cursor;	/* [A1] of central_scan, a hint */
+	bool		 searched;	/* mh_try_free is used: no long arrays */
 };
 
 /* In wiped memory; a zero `live` is a process that has not joined (yet). */
@@ -117,6 +122,7 @@ struct rights {
 	_Atomic uint64_t empty;		/* [A1] of those wholly free ones */
 	_Atomic uint64_t room;		/* [A1] bytes that arrays may hold */
 	_Atomic uint64_t first_runs;	/* [A1] likewise, a run each */
+	_Atomic uint64_t longer;	/* [A1] likewise, beyond short arrays */
 	_Atomic uint32_t trim_at;	/* [A1] class that makes way next */
 	struct pclass	 cls[SPAN_CLASSES];
 };
@@ -356,6 +362,8 @@ void forget_peak(mh_heap *h);
 void note_empty(mh_heap *h, struct pclass *c, int spans, uint64_t bytes);
 bool take_room(mh_heap *h, uint64_t bytes, bool must);
 bool take_first_run(mh_heap *h, uint64_t bytes);
+bool take_long(mh_heap *h, uint64_t bytes);
+void give_long(mh_heap *h, uint64_t bytes);
 bool many_returned(mh_heap *h, uint64_t bytes);
 void trim_empty(mh_heap *h, struct pclass *c);	/* under the class lock */
 bool should_make_way(mh_heap *h, uint64_t bytes);
@@ -374,6 +382,11 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
 bool array_grow(mh_heap *h, struct arrays *a, uint32_t i);
 void flush_all(mh_heap *h, struct mcache *mc);
 void thread_gone(void *unused);
+
+/* long.c */
+void array_lengthen(mh_heap *h, struct mcache *mc, uint32_t i);
+int array_shorten(mh_heap *h, struct mcache *mc, uint32_t i);
+uint32_t refill_batch(const struct mcache *mc, uint32_t i);
 
 /* alloc.c, free.c, run.c */
 void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);

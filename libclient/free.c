@@ -153,7 +153,10 @@ static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 	/* Soon sent home, soon used again: its owner waits for it. */
 	if (cap >= CONSUMER_CAP && mc->foreign[i] >= CONSUMER)
 		return flush(h, mc, i, 0);
-	return array_grow(h, &mc->a, i) ? 0 : flush(h, mc, i, cap / 2);
+	if (array_grow(h, &mc->a, i))
+		return 0;
+	mc->over[i] = 1;
+	return flush(h, mc, i, cap / 2);
 }
 
 /* The array of a class that is lent had no room, or not yet. */
@@ -290,7 +293,10 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 
 	if (i && !(h->flags & MH_CHECKED))
 		make_room(h, mc, i);
+	if (deep)
+		array_shorten(h, mc, i);
 	pthread_mutex_lock(&c->lock);
+	c->searched |= deep;
 	if (pt_load(h, page) != w) {
 		pthread_mutex_unlock(&c->lock);
 		return -EAGAIN;

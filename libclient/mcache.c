@@ -226,8 +226,8 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 	struct pclass *c = pclass_of(h, spc);
 
 	array_grow(h, &mc->a, i);
-	want = array_cap(&mc->a, i) / 2;
-	want = want ? want : 1;
+	array_lengthen(h, mc, i);
+	want = refill_batch(mc, i);
 	do {
 		pthread_mutex_lock(&c->lock);
 		note_level(h, mc, i, 0, 0);
@@ -382,6 +382,8 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 
 void flush_all(mh_heap *h, struct mcache *mc)
 {
-	for (uint32_t i = 1; i < ARRAYS; i++)
+	for (uint32_t i = 1; i < ARRAYS; i++) {
 		flush(h, mc, i, 0);
+		array_shorten(h, mc, i);
+	}
 }

@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_long \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
@@ -51,6 +52,7 @@ TSAN_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_long \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_names \
