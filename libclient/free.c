@@ -2,9 +2,10 @@
 /*
  * free.c - freeing.  The page table word says all: whose, which array.  A slot
  * of a span of ours goes on this thread's array (leased: parked first), and so
- * does a small one that others made shared (lend.h); anything else goes the slow
- * way, which looks again under the class lock and ends in the one atomic of a
- * foreign free.
+ * does a small one that others made shared (lend.h).  In a mixed span of ours the
+ * second word leads to the bits that tell owned from shared.  Anything else goes
+ * the slow way, which looks again under the class lock and ends in the one atomic
+ * of a foreign free.
  */
 #include <errno.h>
 
@@ -92,6 +93,48 @@ static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p, uint64_t off)
 }
 
 /*
+ * An owned object in a mixed span of ours goes on the array without the class
+ * lock.  What is not live is not shared; so it is ours, and as long as it is, the
+ * span stays and its bits of it don't change.  The other looks are for frees that
+ * are wrong: p freed before, and perhaps the span given up since.
+ */
+static inline bool push_mixed(mh_heap *h, void *p, uint64_t off)
+{
+	uint64_t w = pt_load(h, off >> PAGE_SHIFT);
+	uint64_t second = ld_rlx(&h->leased[off >> PAGE_SHIFT]); /* [A1] */
+	struct pspan *ps = pt_pspan(w);
+	char *_Atomic *at;
+	uint32_t sc = mixed_class(second), slot, n;
+	char *top;
+
+	/* A page of something else may have such a word of the past. */
+	if (!w || (uint16_t)w || !(second & MIXED) ||
+	    ps->spc != span_class(LIFE_OWNED, sc) ||
+	    !mixed_slot(second, p, &slot))
+		return false;
+	at = &tls.mc->a.top[sc];
+	top = ld_rlx(at);					/* [A1] */
+	n = slot / 64;
+	if (top >= end_of(at) ||
+	    ld_acq((_Atomic uint64_t *)(second >> 16) + n) >>	/* [L1] */
+	    slot % 64 & 1)
+		return false;
+	if (n >= ps->words ||
+	    (known_word(ps, n) | map_word(ps->bits, n)) >> slot % 64 & 1 ||
+	    pt_load(h, off >> PAGE_SHIFT) != w)
+		return false;
+	array_put(top, false, p, NULL);
+	st_rel(at, top + sizeof(void *));			/* [A1] */
+	return true;
+}
+
+static HOT_TAIL void free_mixed(mh_heap *h, void *p, uint64_t off)
+{
+	if (!push_mixed(h, p, off))
+		free_foreign_slot(h, p, off);
+}
+
+/*
  * The plain push found no room: a slot of a leased span of ours, or slow.  off
  * is p's in the arena, at the array's top.
  */
@@ -104,7 +147,10 @@ static HOT_TAIL void free_shared(mh_heap *h, void *p, uint64_t off,
 	uint32_t slot;
 
 	if (top >= limit_of(at)) {
-		free_foreign_slot(h, p, off);
+		if (w & MIXED)
+			free_mixed(h, p, off);
+		else
+			free_foreign_slot(h, p, off);
 		return;
 	}
 	/* Shared spans are as long as the table says. */
@@ -232,7 +278,7 @@ static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
 
 	if (!ps_slot(ps, p, &slot))
 		return -EINVAL;
-	if (bit_test(ps->bits, slot))
+	if (map_test(ps->bits, slot))
 		return -EALREADY;
 	if (ps->parked && ld_rlx(&ps->parked[slot]))		/* [P1] */
 		return -EALREADY;
@@ -256,7 +302,7 @@ static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
 	if (ps->parked)
 		st_rlx(&ps->parked[slot], 1);			/* [P1] */
 	order_for_recovery();
-	bit_set(ps->bits, slot);
+	map_add(ps->bits, slot / 64, 1ull << slot % 64);
 	ps->nfree++;
 	if (ps->nfree == ps->g.nslots)
 		note_empty(h, c, 1, geom_bytes(&ps->g));

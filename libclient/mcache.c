@@ -119,7 +119,7 @@ static char *take_word(struct pspan *ps, uint32_t w, uint32_t want, char *at)
 			  shared ? &ps->parked[w * 64 + b] : NULL);
 		taken |= 1ull << b;
 	}
-	ps->bits[w] &= ~taken;
+	map_del(ps->bits, w, taken);
 	return at;
 }
 
@@ -138,7 +138,7 @@ static uint32_t take_slots(mh_heap *h, struct pclass *c, struct pspan *ps,
 	if (ps->nfree == ps->nslots)
 		note_empty(h, c, -1, geom_bytes(&ps->g));
 	for (uint32_t w = 0; w < live_words(ps->nslots) && at > top; w++)
-		if (ps->bits[w])
+		if (map_word(ps->bits, w))
 			at = take_word(ps, w, (uint32_t)(at - top) / each, at);
 	if (at > top)	/* some were freed by others while free: misuse */
 		memmove(top, at, (size_t)(end - at));
@@ -254,7 +254,7 @@ static void put_bits(mh_heap *h, struct pclass *c, struct pspan *ps,
 {
 	if (!bits)
 		return;
-	ps->bits[w] |= bits;
+	map_add(ps->bits, w, bits);
 	ps->nfree += count_bits(bits);
 	if (ps->nfree == ps->g.nslots) {
 		if (ps->where == PS_PENDING)
@@ -314,7 +314,7 @@ static inline int put_entry(mh_heap *h, struct pclass *c, struct home *to,
 		to->w = slot / 64;
 		to->bits = 0;
 	}
-	if ((to->ps->bits[to->w] | to->bits) >> slot % 64 & 1)
+	if ((map_word(to->ps->bits, to->w) | to->bits) >> slot % 64 & 1)
 		return EALREADY;
 	to->bits |= 1ull << slot % 64;
 	return 0;

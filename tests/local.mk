@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_loop_zero \
+	%D%/unit/test_mixed \
 	%D%/unit/test_names \
 	%D%/unit/test_options \
 	%D%/unit/test_pagebits \
@@ -55,6 +56,7 @@ TSAN_TESTS = \
 	%D%/unit/test_long \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
+	%D%/unit/test_mixed \
 	%D%/unit/test_names \
 	%D%/unit/test_pagebits \
 	%D%/unit/test_pages \
