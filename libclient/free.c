@@ -112,16 +112,17 @@ static inline bool push_mixed(mh_heap *h, void *p, uint64_t off)
 	    ps->spc != span_class(LIFE_OWNED, sc) ||
 	    !mixed_slot(second, p, &slot))
 		return false;
-	at = &tls.mc->a.top[sc];
-	top = ld_rlx(at);					/* [A1] */
 	n = slot / 64;
-	if (top >= end_of(at) ||
-	    ld_acq((_Atomic uint64_t *)(second >> 16) + n) >>	/* [L1] */
+	if (ld_acq((_Atomic uint64_t *)(second >> 16) + n) >>	/* [L1] */
 	    slot % 64 & 1)
 		return false;
 	if (n >= ps->words ||
 	    (known_word(ps, n) | map_word(ps->bits, n)) >> slot % 64 & 1 ||
 	    pt_load(h, off >> PAGE_SHIFT) != w)
+		return false;
+	at = &tls.mc->a.top[sc];
+	top = ld_rlx(at);					/* [A1] */
+	if (top >= end_of(at))
 		return false;
 	array_put(top, false, p, NULL);
 	st_rel(at, top + sizeof(void *));			/* [A1] */

@@ -36,7 +36,7 @@ mh_alloc 100000 owned 4096 2305
 mh_alloc 100000 owned 65536 2605
 mh_alloc_shared 100000 shared 64 2007
 mh_free 100000 shared 64 5800
-mh_free 100000 mixed 64 12100
+mh_free 100000 mixed 64 11900
 frees 200 foreign 64 22996
 ROWS
 [ "$bad" = 0 ] || fail "a fast path became longer"
