@@ -39,8 +39,8 @@ static bool seen_before(struct worker *w, const void *p)
 	bool all = true;
 
 	for (uint32_t i = g->start.n; i < g->start.n + g->len.n; i++) {
-		all &= bit_test(w->seen, i);
-		bit_set(w->seen, i);
+		all &= map_test(w->seen, i);
+		map_add(w->seen, i / 64, 1ull << i % 64);
 	}
 	return all;
 }

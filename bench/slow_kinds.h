@@ -35,7 +35,7 @@ struct worker {
 	const struct slow_opts *o;
 	mh_heap *h;
 	struct room *room;
-	uint64_t *seen;		/* bit per page: populated by this process */
+	_Atomic uint64_t *seen;	/* bit per page: populated by this process */
 	void **object;
 	uint32_t array, spc;
 	enum phase phase;

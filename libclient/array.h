@@ -6,6 +6,8 @@
  *	 base        top         end            most
  *	  | slot slot | room      | may grow to  |
  *
+ * Small owned ones may get longer than their first place has room (long.c).
+ *
  * Owned arrays hold pointers, shared ones pairs {slot, its parked byte}; some of
  * those are borrowed (lend.h).  All
  * zero is empty and full at once: what every thread starts with, and what a
@@ -14,7 +16,7 @@
  *
  * Laid out by kind of field, so that the fast paths address them by one index.
  * Only the thread of the mcache changes them; others peek at the top and below,
- * under the class lock [A1].
+ * under the class lock [A1].  The base moves under that lock only.
  */
 #ifndef LIBCLIENT_ARRAY_H
 #define LIBCLIENT_ARRAY_H

@@ -40,6 +40,7 @@
 #define MC_STRIDE	(256u << 10)	/* address range of an mcache */
 #define DAEMON_WAIT_MS	30000
 #define SPAN_LOOKS		4u	/* spans looked at per refill */
+#define LONG_ARRAYS	(1 + SC_LAST_SMALL)	/* of which any may be long */
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -57,6 +58,9 @@ struct mcache {
 	uint32_t	 filled[ARRAYS];	/* by the last refill */
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
+	uint8_t		 over[ARRAYS];	/* was full at its most since a refill */
+	char		*home[LONG_ARRAYS]; /* where entries of a short one lie */
+	char		*room[LONG_ARRAYS]; /* ... of a long one; NULL: none yet */
 	uint32_t	 lend[ARRAYS];	/* frees to come that borrow (lend.h) */
 	uint32_t	 foreign;	/* array of the last free of another's ... */
 	uint32_t	 in_a_row;	/* ... and how many there were of it */
@@ -73,15 +77,16 @@ struct pspan {
 	uint32_t	 magic, elem, nslots;	/* as in sc_table */
 	uint32_t	 spc;		/* never changes */
 	_Atomic uint64_t *live;
-	uint64_t	*bits;		/* free in this process's hands */
+	_Atomic uint64_t *bits;		/* [A1] free in this process's hands */
+	_Atomic uint64_t *known;	/* [A1] shared by us, not harvested; or NULL */
+	uint32_t	 words;		/* that bits (and known) have room for */
+	uint32_t	 nfree;
 	struct pspan	*next, *prev;
 	struct geom	 g;
-	uint64_t	*known;		/* shared by us, not harvested; NULL: none yet */
-	uint32_t	 nfree, nknown;
+	uint32_t	 nknown;
 	enum ps_where	 where;
 	bool		 mixed;		/* holds shared objects beside owned ones */
 	uint64_t	 epoch;		/* since when it is PENDING */
-	uint32_t	 words;		/* that bits (and known) have room for */
 };
 
 struct plist {
@@ -95,6 +100,7 @@ struct pclass {
 	_Atomic uint64_t bytes;		/* [A1] of its spans */
 	uint32_t	 nempty;	/* in partial, wholly free */
 	_Atomic uint32_t cursor;	/* [A1] of central_scan, a hint */
+	bool		 searched;	/* mh_try_free is used: no long arrays */
 };
 
 /* In wiped memory; a zero `live` is a process that has not joined (yet). */
@@ -117,6 +123,7 @@ struct rights {
 	_Atomic uint64_t empty;		/* [A1] of those wholly free ones */
 	_Atomic uint64_t room;		/* [A1] bytes that arrays may hold */
 	_Atomic uint64_t first_runs;	/* [A1] likewise, a run each */
+	_Atomic uint64_t longer;	/* [A1] likewise, beyond short arrays */
 	_Atomic uint32_t trim_at;	/* [A1] class that makes way next */
 	struct pclass	 cls[SPAN_CLASSES];
 };
@@ -211,6 +218,36 @@ static inline uint64_t leased_word(const struct pspan *ps, uint32_t page)
 	       spc_size_class(ps->spc) << 8 | page;
 }
 
+/*
+ * ... of a page of a mixed span of small objects: address of its live words,
+ * MIXED, size class, its pages less one, which of them it is.
+ */
+#define MIXED		0x8000u
+
+static inline uint64_t mixed_word(const struct pspan *ps, uint32_t page)
+{
+	return (uint64_t)(uintptr_t)ps->live << 16 | MIXED |
+	       spc_size_class(ps->spc) << 8 | (ps->g.len.n - 1) << 4 | page;
+}
+
+_Static_assert(SC_MAX_PAGES <= 16 && SC_LAST_SMALL < 128, "mixed_word");
+
+static inline uint32_t mixed_class(uint64_t w)
+{
+	return (uint32_t)w >> 8 & 0x7f;
+}
+
+/* Slot that starts at p, on such a page; false: none does. */
+static inline bool mixed_slot(uint64_t w, const void *p, uint32_t *ret_slot)
+{
+	uint32_t sc = mixed_class(w);
+	uint32_t off = ((uint32_t)w & 15) << PAGE_SHIFT |
+		       ((uint32_t)(uintptr_t)p & (PAGE_BYTES - 1));
+
+	return sc_slot_start(sc, off, ret_slot) && off + sc_size(sc) <=
+	       (((uint32_t)w >> 4 & 15) + 1) << PAGE_SHIFT;
+}
+
 static inline uint32_t leased_class(uint64_t w)
 {
 	return (uint8_t)(w >> 8);
@@ -232,24 +269,40 @@ static inline void pt_store(mh_heap *h, uint64_t page, uint64_t w)
 	st_rel(&h->pt[page], w);				/* [A1] */
 }
 
-static inline bool bit_test(const uint64_t *bits, uint32_t i)
+/* [A1] A span's bitmaps change under its class lock; free_mixed looks without. */
+static inline uint64_t map_word(_Atomic uint64_t *map, uint32_t w)
 {
-	return bits[i / 64] >> i % 64 & 1;
+	return ld_acq(&map[w]);					/* [A1] */
 }
 
-static inline void bit_set(uint64_t *bits, uint32_t i)
+static inline void map_set(_Atomic uint64_t *map, uint32_t w, uint64_t bits)
 {
-	bits[i / 64] |= 1ull << i % 64;
+	st_rel(&map[w], bits);					/* [A1] */
+}
+
+static inline bool map_test(_Atomic uint64_t *map, uint32_t i)
+{
+	return map_word(map, i / 64) >> i % 64 & 1;
+}
+
+static inline uint64_t known_word(const struct pspan *ps, uint32_t w)
+{
+	return ps->known ? map_word(ps->known, w) : 0;
 }
 
 static inline bool ps_known(const struct pspan *ps, uint32_t slot)
 {
-	return ps->known && bit_test(ps->known, slot);
+	return known_word(ps, slot / 64) >> slot % 64 & 1;
 }
 
-static inline void bit_clear(uint64_t *bits, uint32_t i)
+static inline void map_add(_Atomic uint64_t *map, uint32_t w, uint64_t bits)
 {
-	bits[i / 64] &= ~(1ull << i % 64);
+	map_set(map, w, map_word(map, w) | bits);
+}
+
+static inline void map_del(_Atomic uint64_t *map, uint32_t w, uint64_t bits)
+{
+	map_set(map, w, map_word(map, w) & ~bits);
 }
 
 /* Is p the start of a slot?  A run's magic is 0: its slot is 0. */
@@ -273,7 +326,7 @@ static inline bool ps_slot(const struct pspan *ps, const void *p, uint32_t *ret_
  */
 static inline uint64_t ps_takeable(struct pspan *ps, uint32_t w)
 {
-	uint64_t bits = ps->bits[w];
+	uint64_t bits = map_word(ps->bits, w);
 
 	if (bits && ps->parked)
 		bits &= ld_acq(&ps->live[w]);		/* [L1] */
@@ -364,6 +417,8 @@ void forget_peak(mh_heap *h);
 void note_empty(mh_heap *h, struct pclass *c, int spans, uint64_t bytes);
 bool take_room(mh_heap *h, uint64_t bytes, bool must);
 bool take_first_run(mh_heap *h, uint64_t bytes);
+bool take_long(mh_heap *h, uint64_t bytes);
+void give_long(mh_heap *h, uint64_t bytes);
 bool many_returned(mh_heap *h, uint64_t bytes);
 void trim_empty(mh_heap *h, struct pclass *c);	/* under the class lock */
 bool should_make_way(mh_heap *h, uint64_t bytes);
@@ -382,6 +437,11 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
 bool array_grow(mh_heap *h, struct arrays *a, uint32_t i);
 void flush_all(mh_heap *h, struct mcache *mc);
 void thread_gone(void *unused);
+
+/* long.c */
+void array_lengthen(mh_heap *h, struct mcache *mc, uint32_t i);
+int array_shorten(mh_heap *h, struct mcache *mc, uint32_t i);
+uint32_t refill_batch(const struct mcache *mc, uint32_t i);
 
 /* alloc.c, free.c, run.c */
 void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);

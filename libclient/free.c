@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * free.c - freeing.  The page table word says all: whose, which array.  A slot
- * of a span of ours goes on this thread's array (leased: parked first); a shared
- * one of others is freed by one atomic, or is borrowed (lend.h).  Whatever isn't
- * plain goes the slow way, which looks again under the class lock.
+ * of a span of ours goes on this thread's array (leased: parked first); in a
+ * mixed span of ours the second word leads to the bits that tell owned from
+ * shared.  A shared one of others is freed by one atomic, or is borrowed (lend.h).
+ * Whatever isn't plain goes the slow way, which looks again under the class lock.
  */
 #include <errno.h>
 
@@ -93,6 +94,49 @@ static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p)
 }
 
 /*
+ * An owned object in a mixed span of ours goes on the array without the class
+ * lock.  What is not live is not shared; so it is ours, and as long as it is, the
+ * span stays and its bits of it don't change.  The other looks are for frees that
+ * are wrong: p freed before, and perhaps the span given up since.
+ */
+static inline bool push_mixed(mh_heap *h, void *p)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	uint64_t w = pt_load(h, page), second = leased_load(h, p);
+	struct pspan *ps = pt_pspan(w);
+	char *_Atomic *at;
+	uint32_t sc = mixed_class(second), slot, n;
+	char *top;
+
+	/* A page of something else may have such a word of the past. */
+	if (!w || (uint16_t)w || !(second & MIXED) ||
+	    ps->spc != span_class(LIFE_OWNED, sc) ||
+	    !mixed_slot(second, p, &slot))
+		return false;
+	n = slot / 64;
+	if (ld_acq((_Atomic uint64_t *)(second >> 16) + n) >>	/* [L1] */
+	    slot % 64 & 1)
+		return false;
+	if (n >= ps->words ||
+	    (known_word(ps, n) | map_word(ps->bits, n)) >> slot % 64 & 1 ||
+	    pt_load(h, page) != w)
+		return false;
+	at = &tls.mc->a.top[sc];
+	top = ld_rlx(at);					/* [A1] */
+	if (top >= end_of(at))
+		return false;
+	array_put(top, false, p, NULL);
+	st_rel(at, top + sizeof(void *));			/* [A1] */
+	return true;
+}
+
+static HOT_TAIL void free_mixed(mh_heap *h, void *p)
+{
+	if (!push_mixed(h, p))
+		free_foreign_slot(h, p);
+}
+
+/*
  * The plain push found no room: a slot of a leased span of ours, or slow.  at is
  * the array's top.
  */
@@ -104,7 +148,10 @@ static HOT_TAIL void free_shared(mh_heap *h, void *p, char *_Atomic *at)
 	uint32_t slot;
 
 	if (top >= limit_of(at)) {
-		free_foreign_slot(h, p);
+		if (w & MIXED)
+			free_mixed(h, p);
+		else
+			free_foreign_slot(h, p);
 		return;
 	}
 	/* Shared spans are as long as the table says: 16 bits hold any slot. */
@@ -150,6 +197,7 @@ static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 
 	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
 		return 0;
+	mc->over[i] = 1;
 	/* What a stream left here is others': none of it is kept from them. */
 	return flush(h, mc, i, mc->lend[i] ? 0 : cap / 2);
 }
@@ -227,7 +275,7 @@ static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
 
 	if (!ps_slot(ps, p, &slot))
 		return -EINVAL;
-	if (bit_test(ps->bits, slot))
+	if (map_test(ps->bits, slot))
 		return -EALREADY;
 	if (ps->parked && ld_rlx(&ps->parked[slot]))		/* [P1] */
 		return -EALREADY;
@@ -251,7 +299,7 @@ static void put_direct(mh_heap *h, struct pclass *c, struct pspan *ps,
 	if (ps->parked)
 		st_rlx(&ps->parked[slot], 1);			/* [P1] */
 	order_for_recovery();
-	bit_set(ps->bits, slot);
+	map_add(ps->bits, slot / 64, 1ull << slot % 64);
 	ps->nfree++;
 	if (ps->nfree == ps->g.nslots)
 		note_empty(h, c, 1, geom_bytes(&ps->g));
@@ -288,7 +336,10 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 
 	if (i && !(h->flags & MH_CHECKED))
 		make_room(h, mc, i);
+	if (deep)
+		array_shorten(h, mc, i);
 	pthread_mutex_lock(&c->lock);
+	c->searched |= deep;
 	if (pt_load(h, page) != w) {
 		pthread_mutex_unlock(&c->lock);
 		return -EAGAIN;

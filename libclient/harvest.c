@@ -17,7 +17,7 @@
 /* Freed by others: not live, not parked, not in my bitmap. */
 static uint64_t freed_leased(struct pspan *ps, uint32_t w)
 {
-	uint64_t cand = ~ld_acq(&ps->live[w]) & ~ps->bits[w] &	/* [L1] */
+	uint64_t cand = ~ld_acq(&ps->live[w]) & ~map_word(ps->bits, w) & /* [L1] */
 			slot_mask(ps->nslots, w);
 
 	return cand ? cand & ~parked_mask(ps->parked, w * 64, cand) : 0;
@@ -28,12 +28,14 @@ static void take_leased(struct pspan *ps, uint32_t w, uint64_t freed)
 	parked_set(ps->parked, w * 64, freed, PARKED_OWNER);		/* [P1] */
 	order_for_recovery();
 	or_rel(&ps->live[w], freed);				/* [L1] */
-	ps->bits[w] |= freed;
+	map_add(ps->bits, w, freed);
 }
 
 static uint64_t freed_owned(const struct pspan *ps, uint32_t w)
 {
-	return ps->known ? ps->known[w] & ~ld_acq(&ps->live[w]) : 0; /* [L1] */
+	uint64_t known = known_word(ps, w);
+
+	return known ? known & ~ld_acq(&ps->live[w]) : 0;	/* [L1] */
 }
 
 static uint32_t count_freed(struct pspan *ps)
@@ -44,7 +46,8 @@ static uint32_t count_freed(struct pspan *ps)
 		return 0;
 	for (uint32_t w = 0; w < live_words(ps->g.nslots); w++) {
 		uint64_t live = ld_rlx(&ps->live[w]);		/* [L1] */
-		uint64_t used = ps->parked ? ~ps->bits[w] : ps->known[w];
+		uint64_t used = ps->parked ? ~map_word(ps->bits, w) :
+				map_word(ps->known, w);
 
 		n += count_bits(used & ~live &
 						    slot_mask(ps->g.nslots, w));
@@ -65,8 +68,8 @@ uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
 		if (ps->parked) {
 			take_leased(ps, w, f);
 		} else {
-			ps->known[w] &= ~f;
-			ps->bits[w] |= f;
+			map_del(ps->known, w, f);
+			map_add(ps->bits, w, f);
 		}
 		got += count_bits(f);
 	}
@@ -135,7 +138,8 @@ static bool in_no_array(struct pspan *ps)
 {
 	for (uint32_t w = 0; w < live_words(ps->nslots); w++)
 		if (parked_as(ps->parked, w * 64,		/* [P1] */
-			      slot_mask(ps->nslots, w) & ~ps->bits[w],
+			      slot_mask(ps->nslots, w) &
+			      ~map_word(ps->bits, w),
 			      PARKED_OWNER, PARKED_OWNER))
 			return false;
 	return true;

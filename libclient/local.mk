@@ -20,6 +20,7 @@ libclient_la_SOURCES = \
 	%D%/lend.h \
 	%D%/harvest.c \
 	%D%/info.c \
+	%D%/long.c \
 	%D%/mcache.c \
 	%D%/obtain.c \
 	%D%/rights.c \

@@ -119,7 +119,7 @@ static char *take_word(struct pspan *ps, uint32_t w, uint32_t want, char *at)
 			  shared ? &ps->parked[w * 64 + b] : NULL);
 		taken |= 1ull << b;
 	}
-	ps->bits[w] &= ~taken;
+	map_del(ps->bits, w, taken);
 	return at;
 }
 
@@ -138,7 +138,7 @@ static uint32_t take_slots(mh_heap *h, struct pclass *c, struct pspan *ps,
 	if (ps->nfree == ps->nslots)
 		note_empty(h, c, -1, geom_bytes(&ps->g));
 	for (uint32_t w = 0; w < live_words(ps->nslots) && at > top; w++)
-		if (ps->bits[w])
+		if (map_word(ps->bits, w))
 			at = take_word(ps, w, (uint32_t)(at - top) / each, at);
 	if (at > top)	/* some were freed by others while free: misuse */
 		memmove(top, at, (size_t)(end - at));
@@ -226,8 +226,8 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 	struct pclass *c = pclass_of(h, spc);
 
 	array_grow(h, &mc->a, i);
-	want = array_cap(&mc->a, i) / 2;
-	want = want ? want : 1;
+	array_lengthen(h, mc, i);
+	want = refill_batch(mc, i);
 	do {
 		pthread_mutex_lock(&c->lock);
 		note_level(h, mc, i, 0, 0);
@@ -249,7 +249,7 @@ static void put_bits(mh_heap *h, struct pclass *c, struct pspan *ps,
 {
 	if (!bits)
 		return;
-	ps->bits[w] |= bits;
+	map_add(ps->bits, w, bits);
 	ps->nfree += count_bits(bits);
 	if (ps->nfree == ps->g.nslots) {
 		if (ps->where == PS_PENDING)
@@ -309,7 +309,7 @@ static inline int put_entry(mh_heap *h, struct pclass *c, struct home *to,
 		to->w = slot / 64;
 		to->bits = 0;
 	}
-	if ((to->ps->bits[to->w] | to->bits) >> slot % 64 & 1)
+	if ((map_word(to->ps->bits, to->w) | to->bits) >> slot % 64 & 1)
 		return EALREADY;
 	to->bits |= 1ull << slot % 64;
 	return 0;
@@ -377,6 +377,8 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 
 void flush_all(mh_heap *h, struct mcache *mc)
 {
-	for (uint32_t i = 1; i < ARRAYS; i++)
+	for (uint32_t i = 1; i < ARRAYS; i++) {
 		flush(h, mc, i, 0);
+		array_shorten(h, mc, i);
+	}
 }

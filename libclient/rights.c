@@ -123,6 +123,8 @@ static void mcache_lay(struct mcache *mc)
 
 	for (uint32_t i = 1; i < ARRAYS; i++) {
 		mc->a.base[i] = at;
+		if (i < LONG_ARRAYS)
+			mc->home[i] = at;
 		array_set_cap(&mc->a, i, 0);
 		array_set_n(&mc->a, i, 0);
 		at += sc_cache_max(array_size_class(i)) * array_each(i);

@@ -50,7 +50,7 @@ static void *run_take(mh_heap *h, struct pclass *c, struct pspan *ps)
 	if (ps->where == PS_PARTIAL)
 		note_empty(h, c, -1, geom_bytes(&ps->g));
 	ps_move(c, ps, PS_TAKEN);
-	ps->bits[0] = 0;
+	map_set(ps->bits, 0, 0);
 	ps->nfree = 0;
 	cache_note(h, -(int64_t)ps->g.elem, (int64_t)ps->g.elem);
 	return ps->base;
@@ -112,7 +112,7 @@ int free_run(mh_heap *h, struct pclass *c, struct pspan *ps)
 
 	if (ps->nfree)
 		return -EALREADY;
-	ps->bits[0] = 1;
+	map_set(ps->bits, 0, 1);
 	ps->nfree = 1;
 	cache_note(h, (int64_t)elem, -(int64_t)elem);
 	ps_move(c, ps, PS_PARTIAL);

@@ -59,7 +59,7 @@ static void make_mixed(mh_heap *h, struct pspan *ps)
 static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
 		      uint32_t slot)
 {
-	if (bit_test(ps->bits, slot))
+	if (map_test(ps->bits, slot))
 		return -EINVAL;
 	if (ps->parked || ps_known(ps, slot))
 		return 0;
@@ -67,7 +67,7 @@ static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
 		return -ENOMEM;
 	make_mixed(h, ps);
 	or_ar(&ps->live[slot / 64], 1ull << slot % 64);		/* [L1] */
-	bit_set(ps->known, slot);
+	map_add(ps->known, slot / 64, 1ull << slot % 64);
 	ps->nknown++;
 	cache_note(h, 0, -(int64_t)ps->g.elem);
 	giveup_known(h, c, ps);

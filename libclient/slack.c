@@ -24,6 +24,8 @@
 #define LIMIT_SHARE	64u		/* ... and below this share of the limit */
 #define ROOM_SHARE	4u		/* of the peak, for arrays */
 #define FIRST_RUNS	(2u << 20)	/* beside it: first runs of arrays */
+#define LONG_SHARE	16u		/* of the peak, for long arrays ... */
+#define LONG_LEAST	(512u << 10)	/* ... or so much */
 #define RETURN_SHARE	16u		/* listed before a sweep is hinted */
 #define DECAY_SHIFT	13
 
@@ -74,6 +76,24 @@ bool take_first_run(mh_heap *h, uint64_t bytes)
 		return false;
 	add_rlx(&h->r->first_runs, bytes);			/* [A1] */
 	return true;
+}
+
+/* Room for long arrays of small objects, beside all other. */
+bool take_long(mh_heap *h, uint64_t bytes)
+{
+	uint64_t most = ld_rlx(&h->r->peak) / LONG_SHARE;	/* [A1] */
+
+	if (most < LONG_LEAST)
+		most = LONG_LEAST;
+	if (ld_rlx(&h->r->longer) + bytes > most)		/* [A1] */
+		return false;
+	add_rlx(&h->r->longer, bytes);				/* [A1] */
+	return true;
+}
+
+void give_long(mh_heap *h, uint64_t bytes)
+{
+	sub_rlx(&h->r->longer, bytes);				/* [A1] */
 }
 
 /* Have so many bytes been listed that the daemon should look for them? */

@@ -86,12 +86,14 @@ void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to)
 void ps_map(mh_heap *h, struct pspan *ps, bool fast)
 {
 	uint32_t i = fast && !(h->flags & MH_CHECKED) ? array_index(ps->spc) : 0;
+	bool mixed = ps->mixed && sc_is_small(spc_size_class(ps->spc)) &&
+		     !(h->flags & MH_CHECKED);
 	uint64_t w = pt_word(ps, i);
 
 	for (uint32_t k = 0; k < ps->g.len.n; k++) {
-		if (ps->parked)
+		if (ps->parked || mixed)
 			st_rlx(&h->leased[ps->g.start.n + k],	/* [A1] */
-			       leased_word(ps, k));
+			       mixed ? mixed_word(ps, k) : leased_word(ps, k));
 		pt_store(h, ps->g.start.n + k, w);
 	}
 }
@@ -118,7 +120,7 @@ static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t spc,
 	ps = pool_take(h, sizeof(*ps) + words * 8);
 	if (!ps)
 		return NULL;
-	ps->bits = (uint64_t *)(void *)(ps + 1);
+	ps->bits = (_Atomic uint64_t *)(void *)(ps + 1);
 	ps->words = words;
 	ps->spc = spc;
 	return ps;
@@ -179,9 +181,9 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 
 		if (ps->parked && free)		/* some on their way? */
 			free &= ~parked_mask(ps->parked, w * 64, free);
-		ps->bits[w] = free;
+		map_set(ps->bits, w, free);
 		if (!ps->parked && live)
-			ps->known[w] = live;
+			map_set(ps->known, w, live);
 		ps->nfree += count_bits(free);
 		if (ps->parked && free)
 			open_word(ps, w, free);
@@ -213,10 +215,12 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 	ps_unmap(h, ps);
 	cache_note(h, -(int64_t)(ps->nfree * g.elem), 0);
 	if (ps->parked)
-		span_close_slots(&h->sg, &g, ps->bits);
-	memset(ps->bits, 0, live_words(g.nslots) * 8);
-	if (ps->known)
-		memset(ps->known, 0, live_words(g.nslots) * 8);
+		span_close_slots(&h->sg, &g, (const uint64_t *)ps->bits);
+	for (uint32_t w = 0; w < live_words(g.nslots); w++) {
+		map_set(ps->bits, w, 0);
+		if (ps->known)
+			map_set(ps->known, w, 0);
+	}
 	ps_move(c, ps, PS_UNUSED);
 	pass_span(h, &g);
 }

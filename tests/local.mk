@@ -14,11 +14,13 @@ UNIT_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_long \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_loop_zero \
+	%D%/unit/test_mixed \
 	%D%/unit/test_names \
 	%D%/unit/test_options \
 	%D%/unit/test_pagebits \
@@ -51,8 +53,10 @@ TSAN_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_long \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
+	%D%/unit/test_mixed \
 	%D%/unit/test_names \
 	%D%/unit/test_pagebits \
 	%D%/unit/test_pages \

@@ -109,8 +109,8 @@ static void use_up(struct bed *b, struct pspan *ps)
 	struct pclass *c = pclass_of(b->a, b->spc);
 
 	for (uint32_t s = 0; s < b->nslots; s++)
-		if (bit_test(ps->bits, s)) {
-			bit_clear(ps->bits, s);
+		if (map_test(ps->bits, s)) {
+			map_del(ps->bits, s / 64, 1ull << s % 64);
 			st_rlx(&ps->parked[s], 0);
 		}
 	if (ps->nfree == b->nslots)

@@ -36,6 +36,7 @@ mh_alloc 100000 owned 4096 2305
 mh_alloc 100000 owned 65536 2605
 mh_alloc_shared 100000 shared 64 2007
 mh_free 100000 shared 64 5600
+mh_free 100000 mixed 64 11900
 frees 200 foreign 64 16407
 frees 200 stream 64 27399
 ROWS

@@ -34,6 +34,16 @@ static int pairs(mh_heap *h, void *(*alloc)(mh_heap *, size_t), size_t size)
 	return 0;
 }
 
+/* Pairs in a span that holds a shared object, too. */
+static int mixed(mh_heap *h, size_t size)
+{
+	void *p = mh_alloc(h, size);
+
+	if (!p || mh_share(h, p))
+		return fail("share");
+	return pairs(h, mh_alloc, size);
+}
+
 /* What callgrind collects of a child that frees another process's objects. */
 __attribute__((noinline)) void frees(mh_heap *h, void **p, int n)
 {
@@ -83,7 +93,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "compiler"))
 		return compiler();
 	if (argc != 3 || !size) {
-		fputs("usage: paths owned|shared|foreign|stream SIZE\n", stderr);
+		fputs("usage: paths owned|shared|mixed|foreign|stream SIZE\n", stderr);
 		return 2;
 	}
 	h = mh_attach(NULL, 0);
@@ -93,5 +103,7 @@ int main(int argc, char **argv)
 		return pairs(h, mh_alloc, size);
 	if (!strcmp(argv[1], "shared"))
 		return pairs(h, mh_alloc_shared, size);
+	if (!strcmp(argv[1], "mixed"))
+		return mixed(h, size);
 	return foreign(h, size, strcmp(argv[1], "stream") ? 1 : STREAM);
 }

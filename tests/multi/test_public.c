@@ -158,7 +158,21 @@ static int use_heap(void *arg)
 struct in_fork {
 	mh_heap *h;
 	char	*owned, *shared;
+	char	*top;		/* of the parent's array */
 };
+
+/* The array of the class becomes long. */
+static void turns(mh_heap *h, size_t size)
+{
+	static char *p[2000];
+
+	for (int r = 0; r < 10; r++) {
+		for (int i = 0; i < 2000; i++)
+			assert_non_null(p[i] = mh_alloc(h, size));
+		for (int i = 0; i < 2000; i++)
+			mh_free(h, p[i]);
+	}
+}
 
 static int keep_quiet(mh_heap *h, const void *p, int err, const char *s)
 {
@@ -180,6 +194,8 @@ static int fork_body(void *arg)
 	CHECK(mh_realloc(f->h, f->owned, 5000) == NULL && errno == EPERM);
 	CHECK(!strcmp(f->shared, "everybody's"));
 	mh_free(f->h, f->shared);
+	for (int i = 0; i < 1000; i++)	/* none of the parent's array */
+		CHECK(mh_alloc(f->h, 32) != f->top);
 	CHECK(!use_heap(f->h));
 	return 0;
 }
@@ -194,6 +210,9 @@ static void forks(void **state)
 	assert_non_null(f.h);
 	f.owned = mh_alloc(f.h, 32);
 	strcpy(f.owned, "parent's");
+	turns(f.h, 32);
+	f.top = mh_alloc(f.h, 32);
+	mh_free(f.h, f.top);
 	for (int i = 0; i < 20; i++) {
 		f.shared = mh_alloc_flags(f.h, 32, MH_SHARED);
 		strcpy(f.shared, "everybody's");
