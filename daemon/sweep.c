@@ -16,7 +16,6 @@
 #define PROVISION_SHARE	64u	/* provisioned spans stay below limit / 64 ... */
 #define USE_SHARE	32u	/* ... and below this share of the pages in use */
 #define USE_LEAST	(256u << 10)
-#define VAIN_SHARE	16u	/* a sweep that frees fewer of the spans is in vain */
 #define HOT_NS		10000000ull	/* low again so soon: a hot class */
 
 static uint64_t span_bytes(const struct heap *h, uint32_t spc)
@@ -160,7 +159,7 @@ void sweep_hinted(struct heap *h)
 	uint64_t was = ld_rlx(spans);				/* [H2] */
 
 	sweep_all(h, true);
-	h->heard_sweep = was - ld_rlx(spans) < was / VAIN_SHARE; /* [H2] */
+	h->heard_sweep = ld_rlx(spans) == was;			/* [H2] */
 	if (h->heard_sweep)
 		or_rel(&h->sg.ctl->bell[0], 1);			/* [Q2] */
 }
