@@ -26,7 +26,10 @@ TIMEOUT_S = {"bench": 120, "slow": 300}     # of one run, by program
 
 _TOO_SLOW = {
     "apr": "too slow: a call looks through a list of all that lives",
-    "dpdk-malloc": "too slow: one lock around lists to look through"}
+    "dpdk-malloc": "too slow: one lock around lists to look through",
+    "boost174": "too slow: each worker is woken for one lock",
+    "boost181": "too slow: each worker is woken for one lock",
+    "pgdsa": "too slow: each worker is woken for its locks"}
 
 
 def too_slow(*names):
@@ -64,7 +67,8 @@ MULTI = Measurement(
      workers(2, True, ops=8_000_000, limits=too_slow("apr")),
      workers(4, ops=4_000_000, limits=too_slow("apr")),
      workers(16, True, ops=2_000_000, limits=too_slow("apr", "dpdk-malloc")),
-     workers(64, ops=1_000_000, limits=too_slow("apr", "dpdk-malloc"))),
+     workers(64, ops=1_000_000, limits=too_slow(
+         "apr", "dpdk-malloc", "boost174", "boost181", "pgdsa"))),
     TOGETHER, x_label="workers",
     slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .1)))
 
