@@ -11,6 +11,7 @@
  * at worst forgets that a page has memory.
  */
 #include "daemon/heap.h"
+#include "shm/probe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -235,6 +236,14 @@ static void ahead_done(struct heap *h, const struct heap_job *job, int res)
 	requests_retry(h);
 }
 
+static void seen_grow(struct heap *h, const struct heap_job *job, int res)
+{
+	if (PROBE_ON(grow_done))
+		PROBE_FIRE(grow_done, npages_bytes(job->len), in_use_bytes(h),
+			   h->io.now_ns(h->io.arg) - job->began_ns, job->ahead,
+			   (uint64_t)-res);
+}
+
 static void punch_done(struct heap *h, const struct heap_job *job, int res)
 {
 	uint64_t now = h->io.now_ns(h->io.arg), bytes = npages_bytes(job->len);
@@ -248,6 +257,10 @@ static void punch_done(struct heap *h, const struct heap_job *job, int res)
 	}
 	pages_free(h->pages, job->start, job->len);
 	scavenge_done(&h->scav, now, now - job->began_ns, job->len);
+	if (PROBE_ON(scavenge_done))
+		PROBE_FIRE(scavenge_done, job->len.n, bytes,
+			   now - job->began_ns, h->force_scavenge,
+			   (uint64_t)-res);
 	if (h->force_scavenge)
 		punch_more(h);
 	/* Who waits for room would otherwise have it punched for ever. */
@@ -259,6 +272,8 @@ static void punch_done(struct heap *h, const struct heap_job *job, int res)
 void heap_job_done(struct heap *h, struct heap_job *job, int res)
 {
 	job_unlink(job);
+	if (!job->punch)
+		seen_grow(h, job, res);
 	if (job->punch)
 		punch_done(h, job, res);
 	else if (job->ahead)

@@ -43,6 +43,7 @@ libdaemon_la_SOURCES = \
 	%D%/passfds.c \
 	%D%/passfds.h \
 	%D%/peer.c \
+	%D%/probes.c \
 	%D%/proc.c \
 	%D%/proc.h \
 	%D%/reclaim.c \

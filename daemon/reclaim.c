@@ -10,6 +10,7 @@
  * again from the state words.
  */
 #include "daemon/heap.h"
+#include "shm/probe.h"
 
 #include <errno.h>
 
@@ -149,7 +150,7 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	struct party dead = client_party(h, slot);
 	struct sh_counters *c = &h->sg.whdr->count;
 	uint32_t state = client_state(h, slot);
-	uint64_t bytes = 0, began = h->io.now_ns(h->io.arg);
+	uint64_t bytes = 0, spans = 0, began = h->io.now_ns(h->io.arg);
 	uint32_t top = seg_span_top(&h->sg);
 
 	if (state == CLIENT_FREE)
@@ -158,8 +159,12 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 		client_set(h, dead, CLIENT_DYING);
 	retire_begin(h);
 	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
-	     id = ids_next(h, id, top))
-		bytes += reclaim_span(h, id, dead);
+	     id = ids_next(h, id, top)) {
+		uint64_t n = reclaim_span(h, id, dead);
+
+		bytes += n;
+		spans += n != 0;
+	}
 	retire_end(h);
 	reclaim_all_lent(h, dead);
 	reclaim_stripes(h, dead);
@@ -169,6 +174,9 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 		add_rlx(&c->reclaimed_bytes, bytes);		/* [H2] */
 		add_rlx(&c->reclaim_ns, h->io.now_ns(h->io.arg) - began); /* [H2] */
 	}
+	if (PROBE_ON(client_dead))
+		PROBE_FIRE(client_dead, slot, h->sg.clients[slot].pid, spans,
+			   bytes, h->io.now_ns(h->io.arg) - began, state);
 	h->client_spans[slot] = 0;
 	dead.gen = (dead.gen & GEN_MASK) == GEN_MASK ? 1 : dead.gen + 1;
 	client_set(h, dead, CLIENT_FREE);	/* [R1] last of all */

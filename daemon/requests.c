@@ -8,6 +8,7 @@
  * asked again when a job ends.
  */
 #include "daemon/heap.h"
+#include "shm/probe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -174,6 +175,14 @@ static void request_read(struct heap *h, uint32_t slot, struct sh_cell *c,
 	ret_q->text[sizeof(ret_q->text) - 1] = 0;
 }
 
+static void seen_oom(struct heap *h, const struct request *q, uint32_t reason)
+{
+	if (PROBE_ON(oom))
+		PROBE_FIRE(oom, q->arg[0], q->arg[1], reason,
+			   ld_rlx(&h->sg.whdr->count.committed_bytes), /* [H2] */
+			   h->limit);
+}
+
 static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   const struct request *q, int err, uint32_t result,
 		   uint32_t reason)
@@ -182,6 +191,8 @@ static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		count_enomem(h, reason, spc_size_class(q->arg[0]) ?
 			     sc_size(spc_size_class(q->arg[0])) :
 			     npages_bytes((npages){ q->arg[1] }));
+	if (err == -ENOMEM)
+		seen_oom(h, q, reason);
 	c->err = err;
 	c->result = result;
 	c->reason = reason;
@@ -198,6 +209,7 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell)
 	uint32_t word = ld_acq(&c->word), result = 0, reason = 0; /* [Q1] */
 	uint32_t now = word;
 	struct request q;
+	uint64_t began;
 	int err;
 
 	if (cell_phase(word) != CELL_POSTED || queued(h, slot, cell))
@@ -207,7 +219,11 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell)
 	if (!cas_ar(&c->word, &now, word))
 		return;		/* cancelled, and perhaps used anew, meanwhile */
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
+	began = PROBE_ON(req_done) ? probe_clock() : 0;
 	err = serve(h, &q, &result, &reason);
+	if (began)
+		PROBE_FIRE(req_done, q.op, slot, q.arg[0],
+			   probe_clock() - began, result, (uint64_t)-err);
 	if (err == -EAGAIN)
 		wait_for_job(h, slot, cell);
 	else

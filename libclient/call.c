@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 #include "shm/text.h"
 
 #define TURN_MS		100
@@ -179,6 +179,15 @@ static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 	return 0;
 }
 
+static void seen_oom(mh_heap *h, const struct call *c)
+{
+	const struct sh_counters *n = &h->sg.hdr->count;
+
+	PROBE_FIRE(oom, c->arg[0], c->arg[1], c->reason,
+		   ld_rlx(&n->committed_bytes), ld_rlx(&n->limit_bytes)); /* [H2] */
+	(void)n;
+}
+
 static int call_failed(mh_heap *h, const struct call *c, int err)
 {
 	static const char *const why[] = {
@@ -189,6 +198,8 @@ static int call_failed(mh_heap *h, const struct call *c, int err)
 		"this client's quota of spans is used up (--quota-spans)" };
 	unsigned r = c->reason < 6 ? c->reason : 0;
 
+	if (err == -ENOMEM && PROBE_ON(oom))
+		seen_oom(h, c);
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "heap %s: out of memory: %s", h->name, why[r]);
 	else if (err == -ETIMEDOUT)
@@ -213,6 +224,7 @@ static void count_call(mh_heap *h, uint64_t ms)
 
 int call_daemon(mh_heap *h, struct call *c, bool nowait)
 {
+	struct seen s = seen_begin(PROBE_ON(call_done));
 	uint64_t began = now_ms();
 	struct sh_cell *cell;
 	uint32_t i, word;
@@ -235,6 +247,9 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 		st_rel(&cell->word, (word & ~3u) | CELL_IDLE);	/* [Q1] */
 	}
 	cell_give(h, i);
+	if (s.on)
+		PROBE_FIRE(call_done, c->op, seen_ns(&s), i, c->value, c->result,
+			   (uint64_t)-r);
 	count_call(h, now_ms() - began);
 	return r ? call_failed(h, c, r) : 0;
 }

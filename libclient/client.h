@@ -66,6 +66,7 @@ struct mcache {
 	uint32_t	 in_a_row;	/* ... and how many there were of it */
 	uint32_t	 trim;		/* the trim it has taken part in */
 	uint64_t	 remote;	/* foreign frees, not yet counted */
+	uint32_t	 level;		/* who gave the refill under way; seen.h */
 };
 
 enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };
@@ -101,6 +102,7 @@ struct pclass {
 	uint32_t	 nempty;	/* in partial, wholly free */
 	_Atomic uint32_t cursor;	/* [A1] of central_scan, a hint */
 	bool		 searched;	/* mh_try_free is used: no long arrays */
+	_Atomic uint32_t holder;	/* [A1] thread that locked it last, for tracers */
 };
 
 /* In wiped memory; a zero `live` is a process that has not joined (yet). */
@@ -167,6 +169,8 @@ struct tls {
 	mh_heap		*after;		/* what heap is once it has ended */
 	int		 cancel;	/* cancel state, likewise */
 	bool		 keyed;
+	uint32_t	 tid;		/* for tracers, as of its first slow path */
+	uint64_t	 waited_ns;	/* for locks, while somebody looked */
 	struct mcache	*by_heap[HEAPS_MAX];
 };
 extern __thread struct tls tls __attribute__((visibility("hidden")));

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 #include "shm/text.h"
 #include "shm/wire.h"
 
@@ -367,6 +367,9 @@ int join_heap(mh_heap *h)
 	if (r)
 		return refused(h, r, &w);
 	st_rel(&h->r->live, h->serial);				/* [A1] */
+	if (PROBE_ON(client_attach))
+		PROBE_FIRE(client_attach, h->r->me.slot, h->heap_ino, sh_abi(),
+			   h->flags);
 	return 0;
 }
 
@@ -404,5 +407,8 @@ int part_heap(mh_heap *h)
 		confirm(h->sock.fd, WIRE_BYE, WIRE_GONE, h->r->nonce);
 
 	close_heap_fds(h);
+	if (PROBE_ON(client_detach))
+		PROBE_FIRE(client_detach, h->r->me.slot, h->heap_ino, sh_abi(),
+			   (uint64_t)-r);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "libclient/client.h"
 
@@ -146,6 +147,7 @@ static struct mcache *find_mcache(mh_heap *h)
 	pthread_once(&exit_once, make_key);
 	pthread_setspecific(exit_key, &tls);
 	tls.by_heap[h->index] = mc;
+	tls.tid = (uint32_t)gettid();
 	return mc;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "libclient/lend.h"
+#include "libclient/seen.h"
 
 static COLD void free_slow(mh_heap *h, void *p)
 {
@@ -79,6 +80,7 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (unlikely(!(ld_rlx(live) & bit)) || !(andnot_sc(live, bit) & bit))
 		return false;
 	tls.mc->remote++;
+	seen_remote_free(h, at.spc, at.id, off, 1);
 	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL))
 		free_settle(h, at.id);
 	return true;
@@ -249,6 +251,7 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
+	seen_remote_free(h, g.spc, g.id, off, 1);
 	freed_elsewhere(h, g.id);
 	return 0;
 }
@@ -338,10 +341,10 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 		make_room(h, mc, i);
 	if (deep)
 		array_shorten(h, mc, i);
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	c->searched |= deep;
 	if (pt_load(h, page) != w) {
-		pthread_mutex_unlock(&c->lock);
+		class_unlock(c);
 		return -EAGAIN;
 	}
 	r = judge(h, ps, p, deep);
@@ -351,7 +354,7 @@ static int free_mine(mh_heap *h, struct mcache *mc, uint64_t w, void *p,
 		put_direct(h, c, ps, p);
 	else if (!r)
 		put_array(mc, ps, p);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	return r;
 }
 

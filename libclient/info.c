@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 #include "shm/count.h"
 #include "shm/text.h"
 
@@ -88,7 +88,7 @@ int mh_info(mh_heap *h, struct mh_info *out, size_t out_size)
 /* Every class: harvest, give up, and no free span is kept. */
 static void trim_class(mh_heap *h, struct pclass *c)
 {
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	for (uint32_t n = c->exhausted.n; n && c->exhausted.head; n--) {
 		struct pspan *ps = c->exhausted.head;
 
@@ -108,7 +108,7 @@ static void trim_class(mh_heap *h, struct pclass *c)
 		if (ps->nfree == ps->g.nslots)
 			ps_release(h, c, ps);
 	}
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 }
 
 int mh_trim(mh_heap *h)

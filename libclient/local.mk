@@ -23,8 +23,11 @@ libclient_la_SOURCES = \
 	%D%/long.c \
 	%D%/mcache.c \
 	%D%/obtain.c \
+	%D%/probes.c \
 	%D%/rights.c \
 	%D%/run.c \
+	%D%/seen.c \
+	%D%/seen.h \
 	%D%/share.c \
 	%D%/slack.c \
 	%D%/spancache.c \

@@ -15,7 +15,7 @@
  */
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 
 #define LONG_MOST	8192u		/* entries */
 #define LONG_BYTES	(512u << 10)	/* of slots */
@@ -71,11 +71,11 @@ void array_lengthen(mh_heap *h, struct mcache *mc, uint32_t i)
 	if (i >= LONG_ARRAYS || cap < sc_cache_max(i) || cap >= long_most(i))
 		return;
 	more = cap * 2 < long_most(i) ? cap * 2 : long_most(i);
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	if (!c->searched && long_room(h, mc, i) &&
 	    take_long(h, counted(i, more - cap)))
 		move(&mc->a, i, mc->room[i], more);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 }
 
 /* A long array's upper half of a short one's entries stay.  As flush(). */
@@ -89,10 +89,10 @@ int array_shorten(mh_heap *h, struct mcache *mc, uint32_t i)
 		return 0;
 	most = sc_cache_max(i);
 	r = flush(h, mc, i, most / 2);
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	give_long(h, counted(i, array_cap(&mc->a, i) - most));
 	move(&mc->a, i, mc->home[i], most);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	return r;
 }
 

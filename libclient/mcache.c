@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libclient/lend.h"
+#include "libclient/seen.h"
 
 #define FIRST_CAP	8u
 #define FIRST_BYTES	(64u << 10)
@@ -154,7 +155,8 @@ static uint32_t take_slots(mh_heap *h, struct pclass *c, struct pspan *ps,
  * Some span with free slots, without the daemon; NULL: none to be had, or not
  * before others have made way.
  */
-static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
+static struct pspan *some_span(mh_heap *h, struct pclass *c, struct mcache *mc,
+			       uint32_t spc)
 {
 	struct pspan *ps;
 	struct geom g;
@@ -170,6 +172,7 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, uint32_t spc)
 		if (should_make_way(h, npages_bytes(span_length(h, spc))) ||
 		    !obtain_fast(h, spc, &g))
 			return NULL;
+		mc->level = LEVEL_CENTRAL;
 		if (!ps_adopt(h, c, &g)) {
 			pass_span(h, &g);
 			return NULL;
@@ -184,7 +187,7 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 
 	while (got < want) {
 		struct pspan *ps = got ? c->partial.head :
-				   some_span(h, c, array_spc(i));
+				   some_span(h, c, mc, array_spc(i));
 
 		if (!ps)
 			break;
@@ -206,30 +209,30 @@ static int more(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 	int r = 0;
 
 	make_way(h, mc, npages_bytes(len));
-	if (!untried || !obtain_fast(h, spc, &g))
+	mc->level = LEVEL_CENTRAL;
+	if (!untried || !obtain_fast(h, spc, &g)) {
+		mc->level = LEVEL_DAEMON;
 		r = obtain_span(h, spc, len, (npages){ 0 }, nowait, &g);
+	}
 	if (r)
 		return r;
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	ps = ps_adopt(h, c, &g);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	if (ps)
 		return 0;
 	pass_span(h, &g);
 	return refuse(ENOMEM, "no memory for the process's span cache");
 }
 
-/* The array i is empty.  How many slots it holds then; 0: errno says why. */
-uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
+static uint32_t refill_array(mh_heap *h, struct mcache *mc, uint32_t i,
+			     uint32_t want, bool nowait)
 {
-	uint32_t spc = array_spc(i), want, got;
+	uint32_t spc = array_spc(i), got;
 	struct pclass *c = pclass_of(h, spc);
 
-	array_grow(h, &mc->a, i);
-	array_lengthen(h, mc, i);
-	want = refill_batch(mc, i);
 	do {
-		pthread_mutex_lock(&c->lock);
+		class_lock(h, c);
 		note_level(h, mc, i, 0, 0);
 		if (array_shared(i) && producer(mc, i))
 			giveup_exhausted(h, c, mc);
@@ -237,9 +240,28 @@ uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
 		mc->noted[i] = mc->filled[i] = got;
 		if (array_shared(i))
 			mc->sum[i] = body_sum(&mc->a, i, got);
-		pthread_mutex_unlock(&c->lock);
+		class_unlock(c);
 	} while (!got && !more(h, mc, spc, nowait));
 	add_rlx(&my_slot(h)->refills, 1);			/* [C1] */
+	return got;
+}
+
+/* The array i is empty.  How many slots it holds then; 0: errno says why. */
+uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait)
+{
+	struct seen s = seen_begin(PROBE_ON(refill_done));
+	uint32_t spc = array_spc(i), want, got;
+
+	array_grow(h, &mc->a, i);
+	array_lengthen(h, mc, i);
+	want = refill_batch(mc, i);
+	if (PROBE_ON(refill_start))
+		PROBE_FIRE(refill_start, spc, h->r->me.slot, want);
+	mc->level = LEVEL_CACHE;
+	got = refill_array(h, mc, i, want, nowait);
+	if (s.on)
+		PROBE_FIRE(refill_done, spc, mc->level, seen_ns(&s),
+			   seen_wait(&s), got, got ? 0 : (uint64_t)errno);
 	return got;
 }
 
@@ -359,17 +381,22 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 	struct pclass *c = pclass_of(h, array_spc(i));
 	uint32_t n = array_n(&mc->a, i);
 	struct bad bad = { .n = 0 };
+	struct seen s;
 
 	if (n <= keep)
 		return 0;
-	pthread_mutex_lock(&c->lock);
+	s = seen_begin(PROBE_ON(flush_done));
+	class_lock(h, c);
 	put_entries(h, c, &mc->a, i, n - keep, &bad);
 	keep_top(&mc->a, i, n - keep, n);
 	note_level(h, mc, i, n, keep);
 	trim_empty(h, c);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	mc->filled[i] = 0;
 	add_rlx(&my_slot(h)->flushes, 1);			/* [C1] */
+	if (s.on)
+		PROBE_FIRE(flush_done, array_spc(i), LEVEL_CACHE, seen_ns(&s),
+			   seen_wait(&s), n - keep, bad.n ? bad.err[0] : 0);
 	for (int k = 0; k < bad.n; k++)
 		misuse(h, bad.p[k], bad.err[k]);
 	return bad.n ? -1 : 0;

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
@@ -56,6 +56,7 @@ static void run_low(mh_heap *h, uint32_t spc)
 bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 {
 	struct pclass *c = pclass_of(h, spc);
+	struct seen s = seen_begin(PROBE_ON(span_alloc));
 	bool low = false, got;
 	unsigned busy = 0;
 
@@ -65,8 +66,13 @@ bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 				   ret_g);
 	if (low)
 		run_low(h, spc);
+	if (busy && PROBE_ON(lock_wait_done))
+		stripes_busy(h, spc, busy);
 	if (got)
 		populate(h, ret_g);
+	if (got && s.on)
+		PROBE_FIRE(span_alloc, spc, ret_g->len.n, geom_offset(ret_g),
+			   seen_ns(&s), LEVEL_CENTRAL, 0);
 	return got;
 }
 
@@ -82,8 +88,8 @@ static bool as_asked(const struct geom *g, uint32_t spc, npages len,
 }
 
 /* The daemon GRANTs a span; taking it may find it taken back, then again. */
-int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
-		bool nowait, struct geom *ret_g)
+static int ask_for_span(mh_heap *h, uint32_t spc, npages len, npages align,
+			bool nowait, struct geom *ret_g)
 {
 	struct call c = { .op = OP_ALLOC, .arg = { spc, len.n, align.n } };
 
@@ -103,6 +109,19 @@ int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
 	return 0;
 }
 
+int obtain_span(mh_heap *h, uint32_t spc, npages len, npages align,
+		bool nowait, struct geom *ret_g)
+{
+	struct seen s = seen_begin(PROBE_ON(span_alloc));
+	int r = ask_for_span(h, spc, len, align, nowait, ret_g);
+
+	if (s.on)
+		PROBE_FIRE(span_alloc, spc, r ? len.n : ret_g->len.n,
+			   r ? 0 : geom_offset(ret_g), seen_ns(&s),
+			   LEVEL_DAEMON, (uint64_t)-r);
+	return r;
+}
+
 /*
  * Is LISTED by us: into a stripe.  A large run is the page heap's: the daemon
  * comes for it.  (Where all stripes are busy its sweep finds it.)
@@ -120,6 +139,12 @@ void offer_span(mh_heap *h, const struct geom *g)
 
 void pass_span(mh_heap *h, const struct geom *g)
 {
-	if (span_dispose(&h->sg, g, h->r->me) == SPAN_LISTED)
+	struct seen s = seen_begin(PROBE_ON(span_free));
+	uint32_t state = span_dispose(&h->sg, g, h->r->me);
+
+	if (state == SPAN_LISTED)
 		offer_span(h, g);
+	if (s.on)
+		PROBE_FIRE(span_free, g->spc, g->len.n, geom_offset(g),
+			   seen_ns(&s), state, 0);
 }

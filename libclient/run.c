@@ -12,7 +12,7 @@
  */
 #include <errno.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 
 static bool wish(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		 npages *ret_len, npages *ret_align)
@@ -66,11 +66,11 @@ static void *owned_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 
 	if (get_run(h, spc, size, align, nowait, &g))
 		return NULL;
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	ps = ps_adopt(h, c, &g);
 	if (ps)
 		p = run_take(h, c, ps);
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	if (p)
 		return p;
 	pass_span(h, &g);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/seen.h"
 #include "shm/names.h"
 
 static unsigned offset_bits(const mh_heap *h)
@@ -87,11 +87,11 @@ static int share_mine(mh_heap *h, void *p)
 	if (!w)
 		return 1;
 	c = pclass_of(h, ps->spc);
-	pthread_mutex_lock(&c->lock);
+	class_lock(h, c);
 	if (pt_load(h, page) >> 16 == w >> 16)
 		r = ps_slot(ps, p, &slot) ? share_slot(h, c, ps, slot) :
 		    -EINVAL;
-	pthread_mutex_unlock(&c->lock);
+	class_unlock(c);
 	return r;
 }
 

@@ -16,7 +16,7 @@
  * All figures are hints that no correctness needs.  Locks: trim_empty runs under
  * the class lock, make_way under none.
  */
-#include "libclient/client.h"
+#include "libclient/seen.h"
 
 #define SLACK_LEAST	(256u << 10)
 #define EMPTY_SHARE	4u		/* of the peak: wholly free spans ... */
@@ -182,6 +182,6 @@ void make_way(mh_heap *h, struct mcache *mc, uint64_t bytes)
 		if (pthread_mutex_trylock(&c->lock))
 			continue;
 		trim(h, c, empty);
-		pthread_mutex_unlock(&c->lock);
+		class_unlock(c);
 	}
 }

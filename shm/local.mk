@@ -16,6 +16,9 @@ libshm_la_SOURCES = \
 	%D%/parked.h \
 	%D%/paths.c \
 	%D%/paths.h \
+	%D%/probe.h \
+	%D%/probe_site.h \
+	%D%/probes.def \
 	%D%/ref.h \
 	%D%/segment.c \
 	%D%/segment.h \

@@ -97,6 +97,7 @@ SCRIPT_TESTS = \
 	%D%/system/flood.sh \
 	%D%/system/memfd.sh \
 	%D%/system/memory.sh \
+	%D%/system/probes.sh \
 	%D%/system/readme.sh \
 	%D%/system/refusals.sh \
 	%D%/system/restart.sh \

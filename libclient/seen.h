@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seen.h - what slow paths let a tracer see: see shm/probes.def.
+ *
+ * A probe is looked at once, when its path begins, and fires at its end with what
+ * the path itself has measured; nothing is measured for nobody.
+ */
+#ifndef LIBCLIENT_SEEN_H
+#define LIBCLIENT_SEEN_H
+
+#include "libclient/client.h"
+#include "shm/probe.h"
+
+/* Who gave what a refill brought. */
+#define LEVEL_CACHE	1u	/* the process's spans */
+#define LEVEL_CENTRAL	2u
+#define LEVEL_DAEMON	3u
+
+/* Lock identities: kind << 32 | which of them. */
+#define LOCK_CLASS	1u	/* of a process: span class */
+#define LOCK_STRIPE	2u	/* of the heap: stripe */
+
+/* A path that may be seen. */
+struct seen {
+	bool on;
+	uint64_t began, waited;
+};
+
+static inline struct seen seen_begin(bool on)
+{
+	struct seen s = { .on = on };
+
+	if (on) {
+		s.began = probe_clock();
+		s.waited = tls.waited_ns;
+	}
+	return s;
+}
+
+static inline uint64_t seen_ns(const struct seen *s)
+{
+	return probe_clock() - s->began;
+}
+
+static inline uint64_t seen_wait(const struct seen *s)
+{
+	return tls.waited_ns - s->waited;
+}
+
+/* Shared objects of a span that isn't ours are free from now on. */
+static inline void seen_remote_free(mh_heap *h, uint32_t spc, span_id id,
+				    uint64_t off, uint32_t n)
+{
+	if (PROBE_ON(remote_free))
+		PROBE_FIRE(remote_free, spc,
+			   span_party(span_load(&h->sg, id)).slot, n, off,
+			   h->r->me.slot);
+}
+
+/* seen.c */
+void class_lock_wait(mh_heap *h, struct pclass *c);
+void stripes_busy(mh_heap *h, uint32_t spc, uint32_t tries);
+
+static inline void class_lock(mh_heap *h, struct pclass *c)
+{
+	if (unlikely(pthread_mutex_trylock(&c->lock)))
+		class_lock_wait(h, c);
+	st_rlx(&c->holder, tls.tid);				/* [A1] */
+}
+
+static inline void class_unlock(struct pclass *c)
+{
+	pthread_mutex_unlock(&c->lock);
+}
+
+#endif
