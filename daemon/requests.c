@@ -175,14 +175,6 @@ static void request_read(struct heap *h, uint32_t slot, struct sh_cell *c,
 	ret_q->text[sizeof(ret_q->text) - 1] = 0;
 }
 
-static void seen_oom(struct heap *h, const struct request *q, uint32_t reason)
-{
-	if (PROBE_ON(oom))
-		PROBE_FIRE(oom, q->arg[0], q->arg[1], reason,
-			   ld_rlx(&h->sg.whdr->count.committed_bytes), /* [H2] */
-			   h->limit);
-}
-
 static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   const struct request *q, int err, uint32_t result,
 		   uint32_t reason)
@@ -191,8 +183,6 @@ static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		count_enomem(h, reason, spc_size_class(q->arg[0]) ?
 			     sc_size(spc_size_class(q->arg[0])) :
 			     npages_bytes((npages){ q->arg[1] }));
-	if (err == -ENOMEM)
-		seen_oom(h, q, reason);
 	c->err = err;
 	c->result = result;
 	c->reason = reason;

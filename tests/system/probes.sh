@@ -16,7 +16,7 @@ esac
 
 # wanted SIDE: "name arguments", as probes.def says
 wanted() {
-	sed -n "s/^PROBE(\($1\|BOTH\), \([a-z_]*\), \([0-9]\),.*/\2 \3/p" \
+	sed -n "s/^PROBE($1, \([a-z_]*\), \([0-9]\),.*/\1 \2/p" \
 		"$srcdir/shm/probes.def" |
 	while read -r name n; do
 		echo "$name $(echo "$regs" | cut -d ' ' -f "1-$n")"
@@ -25,7 +25,7 @@ wanted() {
 
 # found FILE: the same, from its notes; a semaphore of 0 shows
 found() {
-	readelf -nW "$1" | awk '
+	readelf -n "$1" | awk '
 		/Provider:/ { mine = $2 == "mheap" }
 		/Name:/ { name = $2 }
 		/Semaphore:/ { none = $NF ~ /0x0*$/ ? " NO SEMAPHORE" : "" }
@@ -39,7 +39,7 @@ found() {
 # sites FILE: the bytes at each; offsets in the file are those of its text
 sites() {
 	set -- "$1" $(readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] \.text  *PROGBITS  *\([0-9a-f]*\) \([0-9a-f]*\).*/\1 \2/p')
-	readelf -nW "$1" | sed -n 's/.*Location: 0x\([0-9a-f]*\),.*/\1/p' |
+	readelf -n "$1" | sed -n 's/.*Location: 0x\([0-9a-f]*\),.*/\1/p' |
 	while read -r at; do
 		od -An -tx1 -j $((0x$at - 0x$2 + 0x$3)) -N $((${#nop} / 2)) "$1" |
 			tr -d ' '
