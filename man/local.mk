@@ -27,5 +27,6 @@ dist_man_MANS += \
 	%D%/mh_usable_size.3 \
 	%D%/mh_zalloc.3 \
 	%D%/mheap.1 \
+	%D%/mheap_probes.7 \
 	%D%/mheapd.8 \
 	$(NULL)

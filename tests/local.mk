@@ -82,6 +82,7 @@ SCRIPT_TESTS = \
 	%D%/lint/header-cxx.sh \
 	%D%/lint/include-direction.sh \
 	%D%/lint/man-pages.sh \
+	%D%/lint/mutants-apply.sh \
 	%D%/lint/no-forbidden-words.sh \
 	%D%/lint/sizeclass-fresh.sh \
 	%D%/lint/sources-listed.sh \

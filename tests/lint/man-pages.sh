@@ -43,6 +43,17 @@ for o in $(sed -n 's/.*ARG_OPTION([0-9]*, "\([a-z-]*\)",.*/\1/p' tools/*.c) json
 	has_option man/mheap.1 "$o"
 done
 
+# PROBE(side, name, n, "text", arg...), over one line or two
+tr '\n' ' ' <shm/probes.def | sed 's/PROBE(/\n&/g' |
+	sed -n 's/^PROBE([A-Z]*, \([a-z_]*\), [0-9], "[^"]*", *\([^)]*\)).*/\1 \2/p' |
+	tr -d ',' >"${TMPDIR:-/tmp}/probes.$$"
+[ -s "${TMPDIR:-/tmp}/probes.$$" ] || bad "no PROBE in shm/probes.def"
+while read -r p; do
+	grep -qxF ".It Fn $p" man/mheap_probes.7 ||
+		bad "man/mheap_probes.7: no probe $p"
+done <"${TMPDIR:-/tmp}/probes.$$"
+rm -f "${TMPDIR:-/tmp}/probes.$$"
+
 command -v groff >/dev/null || {
 	[ $status = 0 ] && echo "no groff: the pages themselves not checked" &&
 		exit 77
