@@ -153,6 +153,7 @@ struct mh_heap {
 	struct fd_id	 sock, bell;
 	void		*heap_map, *central_map;
 	ino_t		 heap_ino;
+	char		*pt_map;	/* pt, leased, populated: their memory */
 	uint64_t	 pt_bytes;
 	_Atomic uint32_t *populated;	/* [A1] per span id: generation */
 	char		*chunks[CHUNKS_MAX];

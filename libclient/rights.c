@@ -13,6 +13,11 @@
 
 #include "libclient/client.h"
 
+/*
+ * A load waits for a store whose address has the same low 12 bits: words of the
+ * heap's first pages must not have those of the objects that begin them.
+ */
+#define PT_SKEW		2048u
 #define MC_POOL		(64u << 20)	/* address range taken at a time */
 
 static void *map_wiped(uint64_t bytes)
@@ -40,18 +45,19 @@ int rights_first(mh_heap *h)
 int rights_make(mh_heap *h)
 {
 	uint64_t pages = h->sg.geo.npages;
-	uint64_t bytes = pages * 16 + h->sg.geo.nspans * 4ull;
+	uint64_t bytes = PT_SKEW + pages * 16 + h->sg.geo.nspans * 4ull;
 
-	if (!h->pt || h->pt_bytes < bytes) {
-		_Atomic uint64_t *pt = map_wiped(bytes);
+	if (!h->pt_map || h->pt_bytes < bytes) {
+		char *map = map_wiped(bytes);
 
-		if (!pt)
+		if (!map)
 			return -ENOMEM;
-		if (h->pt)
-			munmap((void *)h->pt, h->pt_bytes);
-		h->pt = pt;
+		if (h->pt_map)
+			munmap(h->pt_map, h->pt_bytes);
+		h->pt_map = map;
 		h->pt_bytes = bytes;
 	}
+	h->pt = (_Atomic uint64_t *)(void *)(h->pt_map + PT_SKEW);
 	h->leased = h->pt + pages;
 	h->populated = (_Atomic uint32_t *)(void *)(h->leased + pages);
 	h->pt_origin = (uintptr_t)h->pt -
@@ -77,8 +83,8 @@ void rights_clear(mh_heap *h)
 	mcaches_clear(h);
 	for (uint32_t i = 0; i < h->nchunks; i++)
 		madvise(h->chunks[i], CHUNK_BYTES, MADV_DONTNEED);
-	if (h->pt)
-		madvise((void *)h->pt, h->pt_bytes, MADV_DONTNEED);
+	if (h->pt_map)
+		madvise(h->pt_map, h->pt_bytes, MADV_DONTNEED);
 	if (h->r)
 		madvise(h->r, round_up(sizeof(*h->r), 4096), MADV_DONTNEED);
 }
