@@ -185,7 +185,6 @@ static void seen_oom(mh_heap *h, const struct call *c)
 
 	PROBE_FIRE(oom, c->arg[0], c->arg[1], c->reason,
 		   ld_rlx(&n->committed_bytes), ld_rlx(&n->limit_bytes)); /* [H2] */
-	(void)n;
 }
 
 static int call_failed(mh_heap *h, const struct call *c, int err)
