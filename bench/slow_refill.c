@@ -4,18 +4,19 @@
  * sorted by where the slots came from (slow_kinds.h).
  *
  * Each repeat has new processes, so that nothing is populated.  What it does
- * first (fill) shows new, grant and growth; then a working set of a few spans
- * is allocated and freed over and over (steady: central), and the same without
- * a free in between (produce); then spans full of holes are filled (own); then
- * the parent frees what the workers have allocated (harvest).  produce and
- * harvest are of objects shared at birth.
+ * first (fill) shows new, grant and growth; then a working set of some spans
+ * is allocated and freed over and over (steady), and the same without a free in
+ * between (produce: central, as who only allocates gives its full spans to the
+ * heap, and gets them back from mcentral); then spans full of holes are filled
+ * (own); then the parent frees what the workers have allocated (harvest).
+ * produce and harvest are of objects shared at birth.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/slow_kinds.h"
 
-#define STEADY_SPANS	4u
+#define STEADY_SPANS	24u		/* more than an array holds */
 #define STEADY_CYCLES	2000u
 #define WARM_CYCLES	64u
 #define STIR		16u		/* every so many objects */
@@ -241,7 +242,7 @@ static void report(const struct bench *b, struct report *r)
 		bool shared;		/* this life only */
 	} all[] = {
 		{ "steady", STEADY, ~0u, false },
-		{ "central", STEADY, 1u << CENTRAL, false },
+		{ "central", PRODUCE, 1u << CENTRAL, true },
 		{ "steady_asked", STEADY, 1u << GRANT | 1u << GROWTH, false },
 		{ "produce", PRODUCE, ~0u, true },
 		{ "own", HOLES, 1u << OWN, false },

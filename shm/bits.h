@@ -10,6 +10,8 @@ static inline uint32_t count_bits(uint64_t x)
 #if defined(__POPCNT__) || !defined(__x86_64__)
 	return (uint32_t)__builtin_popcountll(x);
 #else
+	if (x + 1 <= 1)			/* none or all, as mostly */
+		return x & 64;
 	x -= x >> 1 & 0x5555555555555555ull;
 	x = (x & 0x3333333333333333ull) + (x >> 2 & 0x3333333333333333ull);
 	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0full;

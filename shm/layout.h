@@ -40,7 +40,8 @@
  *	released.  Writer dies before: nothing moved; after: the span is the new
  *	owner's, and recovery of that owner moves it on.
  *  [L1]  live word               owner or_rel/or_ar,    everybody ld_sc;
- *                                everybody andnot_sc    harvest ld_acq
+ *                                st_rel if all clear;   harvest ld_acq
+ *                                everybody andnot_sc
  *	Bit set: the slot holds an object of the heap, or is parked.  One RMW is
  *	the whole of share and of free: there is no half-done state.
  *  [P1]  parked byte             owner, or who frees,   recovery, owner,

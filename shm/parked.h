@@ -44,12 +44,33 @@ static inline uint64_t parked_gather(uint64_t ones)
 	return ones * 0x0102040810204080ull >> 56;
 }
 
+/* Is one of 64 slots parked?  Mostly all of a word are free, and none is. */
+static inline bool parked_any(_Atomic uint8_t *parked, uint32_t slot)
+{
+	uint64_t any = 0;
+
+	_Pragma("GCC unroll 8")
+	for (uint32_t i = 0; i < 64; i += 8)
+		any |= ld_rlx(parked_eight(parked, slot + i));	/* [P1] */
+	return any;
+}
+
+static inline void parked_set_all(_Atomic uint8_t *parked, uint32_t slot,
+				  uint8_t to)
+{
+	_Pragma("GCC unroll 8")
+	for (uint32_t i = 0; i < 64; i += 8)
+		st_rlx(parked_eight(parked, slot + i), to * PARKED_ALL); /* [P1] */
+}
+
 /* Bit i: slot + i is parked, by whomever.  slot: a multiple of 64. */
 static inline uint64_t parked_mask(_Atomic uint8_t *parked, uint32_t slot,
 				   uint64_t within)
 {
 	uint64_t mask = 0;
 
+	if (within == ~0ull && !parked_any(parked, slot))
+		return 0;
 	for (uint32_t i = 0; i < 64 && within >> i; i += 8) {
 		uint64_t x = ld_rlx(parked_eight(parked, slot + i)); /* [P1] */
 
@@ -80,6 +101,10 @@ static inline uint64_t parked_as(_Atomic uint8_t *parked, uint32_t slot,
 static inline void parked_set(_Atomic uint8_t *parked, uint32_t slot,
 			      uint64_t mask, uint8_t to)
 {
+	if (mask == ~0ull) {
+		parked_set_all(parked, slot, to);
+		return;
+	}
 	for (uint32_t i = 0; i < 64 && mask >> i; i += 8) {
 		uint64_t m = mask >> i & 0xff;
 

@@ -73,7 +73,7 @@ BARS = (
         "mheap.peak_bytes / jemalloc.peak_bytes", "<=", 1.1),
 
     Bar("refill", "median, from mcentral, spans populated before",
-        "mheap.central_p50_ns", "<", 300, ("1",), unit=" ns"),
+        "mheap-shared.central_p50_ns", "<", 300, ("1",), unit=" ns"),
     Bar("refill", "99.9 % of all in the steady state, 16 processes",
         "mheap.steady_p999_ns / 1000", "<", 100, ("16",), unit=" us"),
     Bar("daemon", "a round trip beside a bare futex's", "mheap.ratio_request",
