@@ -44,6 +44,7 @@ uint64_t heap_meta_bytes(const struct heap *h)
 	if (ids > 1) {
 		n += round_up(ids * sizeof(struct sh_geom), OS_PAGE);
 		n += round_up(ids * sizeof(struct sh_span), OS_PAGE);
+		n += round_up(ids * sizeof(uint32_t), OS_PAGE);
 	}
 	return n + ((uint64_t)pages_committed(h->blocks).n << GRANULE_SHIFT);
 }

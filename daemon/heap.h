@@ -78,6 +78,7 @@ struct ahead {
 struct waiter {
 	uint16_t slot;
 	uint8_t	 cell;
+	uint64_t began_ns;	/* 0: nobody traced it */
 };
 
 struct heap {

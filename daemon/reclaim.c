@@ -11,6 +11,7 @@
  */
 #include "daemon/heap.h"
 #include "shm/probe.h"
+#include "shm/probe_ids.h"
 
 #include <errno.h>
 
@@ -37,6 +38,22 @@ void client_set_state(struct heap *h, uint32_t slot, uint32_t state)
 	client_set(h, client_party(h, slot), state);
 }
 
+/* Into the sum of what those did who are gone. */
+static void tally_move(struct sh_tally *sum, struct sh_tally *t)
+{
+	_Atomic uint64_t *to = (_Atomic uint64_t *)sum;
+	_Atomic uint64_t *from = (_Atomic uint64_t *)t;
+
+	for (size_t i = 0; i < sizeof(*t) / sizeof(*from); i++) {
+		uint64_t n = ld_rlx(&from[i]);			/* [C1] */
+
+		if (!n)
+			continue;
+		add_rlx(&to[i], n);				/* [C1] */
+		st_rlx(&from[i], 0);				/* [C1] */
+	}
+}
+
 static void slot_reset(struct heap *h, uint32_t slot)
 {
 	struct sh_slot *s = &h->sg.slots[slot];
@@ -45,8 +62,6 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	andnot_ar(&h->sg.ctl->bell[slot / 64], 1ull << slot % 64);
 	for (uint32_t i = 0; i < SH_CELLS; i++)
 		st_rel(&s->cells[i].word, CELL_IDLE);		/* [Q1] */
-	st_rlx(&s->refills, 0);					/* [C1] */
-	st_rlx(&s->flushes, 0);					/* [C1] */
 	st_rlx(&s->harvests, 0);				/* [C1] */
 	st_rlx(&s->daemon_calls, 0);				/* [C1] */
 	st_rlx(&s->waits, 0);					/* [C1] */
@@ -56,6 +71,8 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	st_rlx(&s->remote_frees, 0);				/* [C1] */
 	st_rlx(&s->lent[0], 0);					/* [P2] */
 	st_rlx(&s->lent[1], 0);					/* [P2] */
+	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
+		tally_move(&h->sg.slots[0].tally[spc], &s->tally[spc]);
 }
 
 int client_join(struct heap *h, struct party *ret_p)
@@ -68,7 +85,8 @@ int client_join(struct heap *h, struct party *ret_p)
 
 		if (client_state(h, slot) != CLIENT_FREE)
 			continue;
-		if (heap_back(h, SEG_CENTRAL, off,
+		/* The first one brings slot 0 with it. */
+		if (heap_back(h, SEG_CENTRAL, slot == 1 ? g->slots_off : off,
 			      off + sizeof(struct sh_slot)))
 			return -ENOMEM;
 		if (h->slots_top <= slot)
@@ -136,11 +154,24 @@ static void reclaim_all_lent(struct heap *h, struct party dead)
 		reclaim_lent(h, id, dead);
 }
 
+static void rebuild_stripe(struct heap *h, uint32_t k, struct party dead)
+{
+	uint32_t n = h->sg.geo.nstripes;
+	bool on = PROBE_ON(lock_freed);
+	uint64_t began = on ? probe_clock() : 0;
+
+	central_rebuild(&h->sg, k, dead, h->me);
+	if (on)
+		PROBE_FIRE(lock_freed, lock_id(LOCK_STRIPE, k / n, k % n),
+			   LOCK_STRIPE, h->sg.clients[dead.slot].pid, dead.slot,
+			   probe_clock() - began);
+}
+
 static void reclaim_stripes(struct heap *h, struct party dead)
 {
 	for (uint32_t k = 0; k < central_stripes(&h->sg); k++)
 		if (party_eq(central_holder(&h->sg, k), dead)) {
-			central_rebuild(&h->sg, k, dead, h->me);
+			rebuild_stripe(h, k, dead);
 			add_rlx(&h->sg.whdr->count.rebuilt_stripes, 1); /* [H2] */
 		}
 }

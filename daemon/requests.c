@@ -141,7 +141,8 @@ static int serve(struct heap *h, const struct request *q, uint32_t *ret_result,
 	return -ENOSYS;
 }
 
-static void wait_for_job(struct heap *h, uint32_t slot, uint32_t cell)
+static void wait_for_job(struct heap *h, uint32_t slot, uint32_t cell,
+			 uint64_t began_ns)
 {
 	if (h->nwaiters == h->cap_waiters) {
 		uint32_t cap = h->cap_waiters ? h->cap_waiters * 2 : 16;
@@ -153,7 +154,7 @@ static void wait_for_job(struct heap *h, uint32_t slot, uint32_t cell)
 		h->cap_waiters = cap;
 	}
 	h->waiters[h->nwaiters++] = (struct waiter){ (uint16_t)slot,
-						     (uint8_t)cell };
+						     (uint8_t)cell, began_ns };
 }
 
 static bool queued(const struct heap *h, uint32_t slot, uint32_t cell)
@@ -193,13 +194,14 @@ static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		take_back(h, q->who, (span_id){ result });
 }
 
-static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell)
+/* began_ns: since when it waits, if it has been tried before and is traced. */
+static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell,
+		       uint64_t began_ns)
 {
 	struct sh_cell *c = &h->sg.slots[slot].cells[cell];
 	uint32_t word = ld_acq(&c->word), result = 0, reason = 0; /* [Q1] */
 	uint32_t now = word;
 	struct request q;
-	uint64_t began;
 	int err;
 
 	if (cell_phase(word) != CELL_POSTED || queued(h, slot, cell))
@@ -209,15 +211,17 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell)
 	if (!cas_ar(&c->word, &now, word))
 		return;		/* cancelled, and perhaps used anew, meanwhile */
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
-	began = PROBE_ON(req_done) ? probe_clock() : 0;
+	if (!began_ns && PROBE_ON(req_done))
+		began_ns = probe_clock();
 	err = serve(h, &q, &result, &reason);
-	if (began)
+	if (err == -EAGAIN) {
+		wait_for_job(h, slot, cell, began_ns);
+		return;
+	}
+	finish(h, c, word, &q, err, result, reason);
+	if (began_ns && PROBE_ON(req_done))
 		PROBE_FIRE(req_done, q.op, slot, q.arg[0],
-			   probe_clock() - began, result, (uint64_t)-err);
-	if (err == -EAGAIN)
-		wait_for_job(h, slot, cell);
-	else
-		finish(h, c, word, &q, err, result, reason);
+			   probe_clock() - began_ns, result, (uint64_t)-err);
 }
 
 static void serve_slot(struct heap *h, uint32_t slot)
@@ -230,7 +234,7 @@ static void serve_slot(struct heap *h, uint32_t slot)
 	if (state != CLIENT_ACTIVE && state != CLIENT_AWAY)
 		return;
 	for (uint32_t i = 0; i < SH_CELLS; i++)
-		serve_cell(h, slot, i);
+		serve_cell(h, slot, i, 0);
 }
 
 void requests_serve(struct heap *h)
@@ -274,6 +278,7 @@ void requests_retry(struct heap *h)
 	h->nwaiters = h->cap_waiters = 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (old[i].slot <= h->sg.geo.nclients)
-			serve_cell(h, old[i].slot, old[i].cell);
+			serve_cell(h, old[i].slot, old[i].cell,
+				   old[i].began_ns);
 	free(old);
 }

@@ -25,9 +25,13 @@ static int back_ids(struct heap *h, uint32_t from, uint32_t to)
 			  g->geom_off + from * sizeof(struct sh_geom),
 			  g->geom_off + to * sizeof(struct sh_geom));
 
+	if (!r)
+		r = heap_back(h, SEG_CENTRAL,
+			      g->spans_off + from * sizeof(struct sh_span),
+			      g->spans_off + to * sizeof(struct sh_span));
 	return r ? r : heap_back(h, SEG_CENTRAL,
-				 g->spans_off + from * sizeof(struct sh_span),
-				 g->spans_off + to * sizeof(struct sh_span));
+				 g->last_off + from * sizeof(uint32_t),
+				 g->last_off + to * sizeof(uint32_t));
 }
 
 static int more_ids(struct heap *h, uint32_t *ret_reason)

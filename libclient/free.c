@@ -69,8 +69,13 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (lendable(h, at.spc)) {
 		uint32_t i = OWNED_ARRAYS + spc_size_class(at.spc);
 
-		if (lend_wanted(tls.mc, i))
-			return borrow(h, tls.mc, p, i, &at);
+		if (lend_wanted(tls.mc, i)) {
+			if (!borrow(h, tls.mc, p, i, &at))
+				return false;
+			tls.mc->remote++;
+			seen_remote_free(h, at.spc, at.id, off, 1);
+			return true;
+		}
 		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
 			return false;
 	}
@@ -243,8 +248,11 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 		return -EINVAL;
 	if (is_parked(h, &g, slot))
 		return -EALREADY;
-	if (lend && lendable(h, g.spc) && borrow_slowly(h, mc, p, &g, slot))
+	if (lend && lendable(h, g.spc) && borrow_slowly(h, mc, p, &g, slot)) {
+		mc->remote++;
+		seen_remote_free(h, g.spc, g.id, off, 1);
 		return 0;
+	}
 	live = &geom_live(&h->sg, &g)[slot / 64];
 	bit = 1ull << slot % 64;
 	if (!(ld_rlx(live) & bit) || !(andnot_sc(live, bit) & bit)) /* [L1] */

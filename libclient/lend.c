@@ -36,7 +36,6 @@ void loans_home(mh_heap *h, struct loans *l)
 	andnot_sc(&l->at.live[l->w], l->bits);		/* [L1] before [P1] */
 	order_for_recovery();
 	parked_set(l->parked, l->w * 64, l->bits, 0);
-	seen_remote_free(h, l->at.spc, l->at.id, 0, count_bits(l->bits));
 	l->bits = 0;
 	if (span_state(span_load(&h->sg, l->at.id)) == SPAN_FULL)
 		freed_elsewhere(h, l->at.id);

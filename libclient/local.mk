@@ -33,7 +33,10 @@ libclient_la_SOURCES = \
 	%D%/spancache.c \
 	%D%/start.c \
 	$(NULL)
-libclient_la_CFLAGS = $(AM_CFLAGS) -fno-plt -ftls-model=initial-exec
+# Frame pointers lead a tracer from a slow path to who called; the fast paths call
+# nobody, and have none all the same.
+libclient_la_CFLAGS = $(AM_CFLAGS) -fno-plt -ftls-model=initial-exec \
+	-fno-omit-frame-pointer
 
 # Never unloaded: threads and fork handlers keep pointers into it.
 lib_LTLIBRARIES += libmheap.la

@@ -225,6 +225,25 @@ static int more(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 	return refuse(ENOMEM, "no memory for the process's span cache");
 }
 
+/* Class lock held. */
+static void tally_refill(mh_heap *h, uint32_t spc, uint32_t level, uint32_t n)
+{
+	struct sh_tally *t = &my_slot(h)->tally[spc];
+	_Atomic uint64_t *times = &t->refills[level - 1];
+
+	st_rlx(times, ld_rlx(times) + 1);			/* [C1] */
+	st_rlx(&t->objects, ld_rlx(&t->objects) + n);		/* [C1] */
+}
+
+/* Class lock held. */
+static void tally_flush(mh_heap *h, uint32_t spc, uint32_t n)
+{
+	struct sh_tally *t = &my_slot(h)->tally[spc];
+
+	st_rlx(&t->flushes, ld_rlx(&t->flushes) + 1);		/* [C1] */
+	st_rlx(&t->flushed, ld_rlx(&t->flushed) + n);		/* [C1] */
+}
+
 static uint32_t refill_array(mh_heap *h, struct mcache *mc, uint32_t i,
 			     uint32_t want, bool nowait)
 {
@@ -240,9 +259,12 @@ static uint32_t refill_array(mh_heap *h, struct mcache *mc, uint32_t i,
 		mc->noted[i] = mc->filled[i] = got;
 		if (array_shared(i))
 			mc->sum[i] = body_sum(&mc->a, i, got);
+		if (got)
+			tally_refill(h, spc, mc->level, got);
 		class_unlock(c);
 	} while (!got && !more(h, mc, spc, nowait));
-	add_rlx(&my_slot(h)->refills, 1);			/* [C1] */
+	if (!got)
+		add_rlx(&my_slot(h)->tally[spc].failed, 1);	/* [C1] */
 	return got;
 }
 
@@ -390,10 +412,10 @@ int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep)
 	put_entries(h, c, &mc->a, i, n - keep, &bad);
 	keep_top(&mc->a, i, n - keep, n);
 	note_level(h, mc, i, n, keep);
+	tally_flush(h, array_spc(i), n - keep);
 	trim_empty(h, c);
 	class_unlock(c);
 	mc->filled[i] = 0;
-	add_rlx(&my_slot(h)->flushes, 1);			/* [C1] */
 	if (s.on)
 		PROBE_FIRE(flush_done, array_spc(i), LEVEL_CACHE, seen_ns(&s),
 			   seen_wait(&s), n - keep, bad.n ? bad.err[0] : 0);

@@ -68,8 +68,10 @@ bool obtain_fast(mh_heap *h, uint32_t spc, struct geom *ret_g)
 		run_low(h, spc);
 	if (busy && PROBE_ON(lock_wait_done))
 		stripes_busy(h, spc, busy);
-	if (got)
+	if (got) {
+		span_note_owner(&h->sg, ret_g->id, h->r->me);
 		populate(h, ret_g);
+	}
 	if (got && s.on)
 		PROBE_FIRE(span_alloc, spc, ret_g->len.n, geom_offset(ret_g),
 			   seen_ns(&s), LEVEL_CENTRAL, 0);
@@ -105,6 +107,7 @@ static int ask_for_span(mh_heap *h, uint32_t spc, npages len, npages align,
 			break;
 		pass_span(h, ret_g);
 	}
+	span_note_owner(&h->sg, ret_g->id, h->r->me);
 	populate(h, ret_g);
 	return 0;
 }

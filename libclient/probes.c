@@ -8,6 +8,7 @@
 #ifdef MH_PROBES
 #define SITE_LIB(name, n)	PROBE_SITE(name, n)
 #define SITE_DAEMON(name, n)
+#define SITE_BOTH(name, n)	PROBE_BARE(name);
 #define PROBE(side, name, n, text, ...)	SITE_##side(name, n)
 #include "shm/probes.def"
 #endif

@@ -10,15 +10,7 @@
 
 #include "libclient/client.h"
 #include "shm/probe.h"
-
-/* Who gave what a refill brought. */
-#define LEVEL_CACHE	1u	/* the process's spans */
-#define LEVEL_CENTRAL	2u
-#define LEVEL_DAEMON	3u
-
-/* Lock identities: kind << 32 | which of them. */
-#define LOCK_CLASS	1u	/* of a process: span class */
-#define LOCK_STRIPE	2u	/* of the heap: stripe */
+#include "shm/probe_ids.h"
 
 /* A path that may be seen. */
 struct seen {
@@ -47,14 +39,16 @@ static inline uint64_t seen_wait(const struct seen *s)
 	return tls.waited_ns - s->waited;
 }
 
+/* The process that has or had the span; 0: nobody knows, or it is gone. */
+uint32_t span_pid(mh_heap *h, span_id id);
+
 /* Shared objects of a span that isn't ours are free from now on. */
 static inline void seen_remote_free(mh_heap *h, uint32_t spc, span_id id,
 				    uint64_t off, uint32_t n)
 {
 	if (PROBE_ON(remote_free))
-		PROBE_FIRE(remote_free, spc,
-			   span_party(span_load(&h->sg, id)).slot, n, off,
-			   h->r->me.slot);
+		PROBE_FIRE(remote_free, spc, span_pid(h, id), n, off,
+			   h->r->me.slot, h->heap_ino);
 }
 
 /* seen.c */

@@ -46,6 +46,25 @@ static void count_span(const struct seg *sg, span_id id, struct heap_count *t,
 	}
 }
 
+void tally_add(struct tally *sum, const struct sh_tally *t)
+{
+	for (int i = 0; i < 3; i++)
+		sum->refills[i] += ld_rlx(&t->refills[i]);	/* [C1] */
+	sum->objects += ld_rlx(&t->objects);			/* [C1] */
+	sum->flushes += ld_rlx(&t->flushes);			/* [C1] */
+	sum->flushed += ld_rlx(&t->flushed);			/* [C1] */
+	sum->failed += ld_rlx(&t->failed);			/* [C1] */
+}
+
+uint64_t slot_refills(const struct sh_slot *s)
+{
+	struct tally sum = { .objects = 0 };
+
+	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
+		tally_add(&sum, &s->tally[spc]);
+	return sum.refills[0] + sum.refills[1] + sum.refills[2] + sum.failed;
+}
+
 static void count_clients(const struct seg *sg, struct heap_count *t)
 {
 	for (uint32_t i = 1; i <= sg->geo.nclients; i++) {
@@ -54,7 +73,7 @@ static void count_clients(const struct seg *sg, struct heap_count *t)
 		if ((w & 0xff) == CLIENT_FREE)
 			continue;
 		t->clients++;
-		t->refills += ld_rlx(&sg->slots[i].refills);	/* [C1] */
+		t->refills += slot_refills(&sg->slots[i]);
 		t->daemon_calls += ld_rlx(&sg->slots[i].daemon_calls); /* [C1] */
 	}
 }

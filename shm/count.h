@@ -19,6 +19,16 @@ struct heap_count {
 	struct class_count cls[SPAN_CLASSES];
 };
 
+/* Of struct sh_tally, as of the reading. */
+struct tally {
+	uint64_t refills[3], objects, flushes, flushed, failed;
+};
+
+void tally_add(struct tally *sum, const struct sh_tally *t);
+
+/* Refills of a client, also those that brought nothing. */
+uint64_t slot_refills(const struct sh_slot *s);
+
 /*
  * What the spans that a client owns come to.  cached_bytes and inuse_bytes are
  * as of its last slow path.

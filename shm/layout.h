@@ -10,8 +10,8 @@
  *  central (daemon and clients rw)
  *  +---------+------------------+--------------+------------+-------------+
  *  | control | stripes          | client slots | span words | blocks      |
- *  | bells   | span class x S   | cells,       | 16 B / id  | live, parked|
- *  |         |                  | counters     |            | holder words|
+ *  | bells   | span class x S   | cells,       | 16 B / id, | live, parked|
+ *  |         |                  | counters     | last owners| holder words|
  *  +---------+------------------+--------------+------------+-------------+
  *  arena (rw; ro for a reader): user data in pages of 8 KiB, nothing else
  *
@@ -90,7 +90,15 @@
  *	back every GRANTED span and serves what is still POSTED.
  *  [Q2]  bell words, want words  anybody or_rel         daemon xchg_ar
  *	Hints; lost ones are found by the daemon's timer.
- *  [C1]  slot counters           the client, add_rlx    tools, ld_rlx
+ *  [C1]  slot counters, tallies  the client, add_rlx,   tools, ld_rlx
+ *                                or st_rlx under the
+ *                                class's (private) lock
+ *	For people.  Slot 0 is nobody's: there the daemon sums up tallies of
+ *	clients that are gone; if it dies meanwhile one may be in it twice.
+ *  [C2]  last owner              who gets the span,     tracers, ld_rlx
+ *                                st_rlx
+ *	For people: party of the client that had the span last, also while it is
+ *	FULL or LISTED.
  *  [A1]  private to a process: shared by its threads only
  */
 #ifndef SHM_LAYOUT_H
@@ -103,7 +111,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	2
+#define SH_FORMAT	3
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -179,7 +187,7 @@ struct sh_geometry {
 	uint32_t npages;		/* (i) */
 	uint32_t ngranules;		/* (i) in blocks */
 	uint64_t registry_off, names_off, pagemap_off, commit_off, geom_off;
-	uint64_t slots_off, stripes_off, spans_off, blocks_off;
+	uint64_t slots_off, stripes_off, spans_off, last_off, blocks_off;
 };
 
 struct sh_counters {			/* (a) [H2] the daemon's, for people */
@@ -255,16 +263,27 @@ struct sh_cell {
 	uint32_t pad[5];
 };
 
+/* What a client's slow paths did in a span class. */
+struct sh_tally {
+	_Atomic uint64_t refills[3];	/* (a) [C1] by who gave: LEVEL_... - 1 */
+	_Atomic uint64_t objects;	/* (a) [C1] that they brought */
+	_Atomic uint64_t flushes;	/* (a) [C1] */
+	_Atomic uint64_t flushed;	/* (a) [C1] objects that they took home */
+	_Atomic uint64_t failed;	/* (a) [C1] refills that brought nothing */
+	_Atomic uint64_t reserved;
+};
+
 /* A client's own part of central. */
 struct sh_slot {
-	_Atomic uint64_t refills;	/* (a) [C1] */
-	_Atomic uint64_t flushes, harvests, daemon_calls, waits, wait_ns;
+	_Atomic uint64_t harvests;	/* (a) [C1] */
+	_Atomic uint64_t daemon_calls, waits, wait_ns;
 	_Atomic uint64_t inuse_bytes;	/* owned objects, as of the last slow path */
 	_Atomic uint64_t cached_bytes;	/* free slots in arrays and span cache */
 	_Atomic uint64_t remote_frees;
 	_Atomic uint64_t lent[2];	/* (a) [P2] bit: size class */
-	_Atomic uint64_t reserved[5];
+	_Atomic uint64_t reserved[7];
 	struct sh_cell cells[SH_CELLS];
+	struct sh_tally tally[SPAN_CLASSES];
 };
 
 struct sh_control {
@@ -313,6 +332,8 @@ static inline uint64_t sh_abi(void)
 	h = SH_FOLD(h, sizeof(struct sh_geom));
 	h = SH_FOLD(h, sizeof(struct sh_slot));
 	h = SH_FOLD(h, offsetof(struct sh_slot, cells));
+	h = SH_FOLD(h, offsetof(struct sh_slot, tally));
+	h = SH_FOLD(h, sizeof(struct sh_tally));
 	h = SH_FOLD(h, sizeof(struct sh_cell));
 	h = SH_FOLD(h, sizeof(struct sh_control));
 	h = SH_FOLD(h, sizeof(struct sh_stripe));

@@ -17,6 +17,7 @@ libshm_la_SOURCES = \
 	%D%/paths.c \
 	%D%/paths.h \
 	%D%/probe.h \
+	%D%/probe_ids.h \
 	%D%/probe_site.h \
 	%D%/probes.def \
 	%D%/ref.h \

@@ -29,10 +29,14 @@
 
 #define PROBE_HIDDEN	__attribute__((visibility("hidden")))
 
-#define PROBE(side, name, n, text, ...)					\
+#define PROBE_DECLARE(name, n)						\
 	extern volatile unsigned short mheap_##name##_semaphore		\
 		PROBE_HIDDEN;						\
 	void probe_##name(PROBE_PARAMS(n)) PROBE_HIDDEN;
+#define PROBE_DECLARE_LIB(name, n)	PROBE_DECLARE(name, n)
+#define PROBE_DECLARE_DAEMON(name, n)	PROBE_DECLARE(name, n)
+#define PROBE_DECLARE_BOTH(name, n)	/* nobody fires it */
+#define PROBE(side, name, n, text, ...)	PROBE_DECLARE_##side(name, n)
 #include "shm/probes.def"
 #undef PROBE
 

@@ -17,6 +17,7 @@
 #include "shm/probe.h"
 
 #if defined(__x86_64__)
+#define PROBE_AT_BARE	"8@%rdi 8@%rsi"
 #define PROBE_AT_3	"8@%%rdi 8@%%rsi 8@%%rdx"
 #define PROBE_AT_4	PROBE_AT_3 " 8@%%rcx"
 #define PROBE_AT_5	PROBE_AT_4 " 8@%%r8"
@@ -28,6 +29,7 @@
 #define PROBE_R4	"r8"
 #define PROBE_R5	"r9"
 #elif defined(__aarch64__)
+#define PROBE_AT_BARE	"8@x0 8@x1"
 #define PROBE_AT_3	"8@x0 8@x1 8@x2"
 #define PROBE_AT_4	PROBE_AT_3 " 8@x3"
 #define PROBE_AT_5	PROBE_AT_4 " 8@x4"
@@ -91,7 +93,7 @@
 /* The frame is asked for, so that a stack from here shows the caller. */
 #define PROBE_SITE(name, n)						\
 	volatile unsigned short mheap_##name##_semaphore		\
-		__attribute__((section(".probes")));			\
+		__attribute__((section(".probes"), used));		\
 	PROBE_ALONE __attribute__((section(".text.mheap_probe")))	\
 	void probe_##name(PROBE_ARGS_##n)				\
 	{								\
@@ -101,6 +103,18 @@
 		__asm__ volatile(PROBE_NOTE(name, PROBE_AT_##n)		\
 				 :: PROBE_USES_##n, "m"(*(char *)frame));	\
 	}
+
+/*
+ * A site of two arguments that is a function's first instruction, and all it does
+ * is to return: a tracer maps the page and runs it, to see whether it fires.
+ */
+#define PROBE_BARE(name)						\
+	static volatile unsigned short mheap_##name##_semaphore		\
+		__attribute__((section(".probes"), used));		\
+	__asm__("	.pushsection .text.mheap_probe,\"ax\",%progbits\n" \
+		PROBE_NOTE(name, PROBE_AT_BARE)				\
+		"	ret\n"						\
+		"	.popsection\n")
 
 __asm__(PROBE_BASE);
 

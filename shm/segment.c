@@ -65,6 +65,7 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 			      sizeof(struct sh_stripe));
 	g.slots_off = place(&at, w->nclients + 1, sizeof(struct sh_slot));
 	g.spans_off = place(&at, g.nspans, sizeof(struct sh_span));
+	g.last_off = place(&at, g.nspans, sizeof(uint32_t));
 	g.blocks_off = place(&at, g.ngranules, GRANULE_BYTES);
 	g.central_bytes = at;
 	*ret_geo = g;
@@ -109,6 +110,7 @@ int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
 		.slots = in(central, g.slots_off),
 		.stripes = in(central, g.stripes_off),
 		.spans = in(central, g.spans_off),
+		.last = in(central, g.last_off),
 		.blocks = in(central, g.blocks_off),
 	};
 	return 0;

@@ -25,6 +25,7 @@ struct seg {
 	struct sh_slot		*slots;		/* [1..nclients] */
 	struct sh_stripe	*stripes;
 	struct sh_span		*spans;
+	_Atomic uint32_t	*last;		/* owner of each span, for people */
 	char			*blocks;
 	char			*arena;		/* NULL in a process without it */
 };

@@ -56,6 +56,16 @@ static inline bool party_eq(struct party a, struct party b)
 
 #define NOBODY	((struct party){ 0, 0 })
 
+/* As much of a generation as goes beside a slot in a word of 32 bits. */
+#define LAST_GEN_MASK	0xfffffu
+
+/* p has the span now. */
+static inline void span_note_owner(const struct seg *sg, span_id id,
+				   struct party p)
+{
+	st_rlx(&sg->last[id.n], (p.gen & LAST_GEN_MASK) << 12 | p.slot); /* [C2] */
+}
+
 static inline uint64_t span_load(const struct seg *sg, span_id id)
 {
 	return ld_sc(&sg->spans[id.n].state);		/* [S1] */

@@ -17,6 +17,7 @@
 #include "bench/sim/measure.h"
 #include "bench/sim/sim.h"
 #include "libclient/client.h"
+#include "shm/count.h"
 
 #define PROCS_MAX	256u
 #define WARM_US		600000
@@ -146,7 +147,7 @@ static struct counted count(struct worker *k)
 	if (!k->w->null && k->h->r->me.slot) {
 		struct sh_slot *s = my_slot(k->h);
 
-		c.refills = (double)ld_rlx(&s->refills);
+		c.refills = (double)slot_refills(s);
 		c.harvests = (double)ld_rlx(&s->harvests);
 		c.foreign = (double)ld_rlx(&s->remote_frees);
 		c.calls = (double)ld_rlx(&s->daemon_calls);

@@ -16,7 +16,7 @@ esac
 
 # wanted SIDE: "name arguments", as probes.def says
 wanted() {
-	sed -n "s/^PROBE($1, \([a-z_]*\), \([0-9]\),.*/\1 \2/p" \
+	sed -nE "s/^PROBE\(($1|BOTH), ([a-z_]*), ([0-9]),.*/\2 \3/p" \
 		"$srcdir/shm/probes.def" |
 	while read -r name n; do
 		echo "$name $(echo "$regs" | cut -d ' ' -f "1-$n")"
@@ -56,7 +56,97 @@ check() {
 	echo "$1: $n probes"
 }
 
+# build OUT SOURCE COMPILER FLAG...: with our flags, for a shared object
+build() {
+	out=$1 source=$2
+	shift 2
+	# shellcheck disable=SC2086
+	"$@" -std=gnu11 -fPIC -fvisibility=hidden -pthread $arch \
+		-include "${config:-$builddir/config.h}" -I"$srcdir" \
+		-I"$srcdir/include" -I"$builddir" -o "$dir/$out" \
+		"$source" || { echo "FAIL: $* $source"; exit 1; }
+}
+
+# A look at a semaphore is a load, a test and a branch (or what keeps the answer).
+check_looks() {
+	objdump -d --no-show-raw-insn "$1" | awk -v file="$1" '
+		function bad() {
+			print "FAIL: " file ": no plain look at a probe: " look
+			failed = 1
+		}
+		/>:$/ { ours = !/tm_clones/ }
+		!ours || !/^ +[0-9a-f]+:/ { next }
+		# No jump belongs to the look while its load is not yet tested.
+		want == "test" && /\ttest|\tcmp/ { want = "branch"; left = 6 }
+		want == "branch" && /\t(j|set|cmov|sete|movzb)/ { want = "" }
+		want && !left-- { bad(); want = "" }
+		/<mheap_[a-z_]*_semaphore>/ {
+			n++
+			look = $0
+			left = 6
+			if (/\tmovzwl/)
+				want = "test"
+			else if (/\tcmpw +\$0x0/)
+				want = "branch"
+			else
+				bad()
+		}
+		END {
+			if (n < 10) {
+				print "FAIL: " file ": only " n + 0 " looks"
+				failed = 1
+			}
+			exit failed
+		}' || exit 1
+}
+
+# code FILE FUNCTION: what it does, without where
+code() {
+	objdump -d --no-show-raw-insn "$1" |
+		awk -v f="<$2>:" '/>:$/ { on = $2 == f } on && /\t/ { print $2 }'
+}
+
+# The fast path is the same with and without probes.
+check_fast() {
+	sed /MH_PROBES/d "$builddir/config.h" >"$dir/config.h"
+	for pair in alloc:mh_alloc alloc:mh_alloc_shared free:mh_free; do
+		source=$srcdir/libclient/${pair%:*}.c f=${pair#*:}
+		build with.o "$source" "${CC:-cc}" -O2 -fno-plt -c
+		config=$dir/config.h build without.o "$source" "${CC:-cc}" -O2 \
+			-fno-plt -c
+		code "$dir/with.o" "$f" >"$dir/with"
+		code "$dir/without.o" "$f" >"$dir/without"
+		[ -s "$dir/with" ] && cmp "$dir/with" "$dir/without" ||
+			{ echo "FAIL: probes change $f"; exit 1; }
+	done
+	echo "mh_alloc, mh_alloc_shared, mh_free: the same without probes"
+}
+
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
+arch=
+[ "$(uname -m)" != x86_64 ] || arch=-mcx16
 check "$builddir/.libs/libmheap.so" LIB
 check "$builddir/mheapd" DAEMON
+# With a user of each site, as the library has them.
+{
+	echo '#include "libclient/probes.c"'
+	echo 'void use(void); __attribute__((visibility("default"))) void use(void) {'
+	sed -nE 's/^PROBE\(LIB, ([a-z_]*), ([0-9]),.*/\1 \2/p' "$srcdir/shm/probes.def" |
+	while read -r probe n; do
+		echo "	probe_$probe($(seq -s , "$n"));"
+	done
+	echo '}'
+} >"$dir/all.c"
+for cc in gcc clang; do
+	command -v $cc >/dev/null || { echo "no $cc here"; continue; }
+	for flags in -O0 -O2 -O3 -Os "-O2 -flto"; do
+		# shellcheck disable=SC2086
+		build lib.so "$dir/all.c" $cc $flags -shared
+		check "$dir/lib.so" LIB
+	done
+done
+if [ -z "${SANITIZER_CFLAGS-}" ] && [ "$(uname -m)" = x86_64 ]; then
+	check_looks "$builddir/.libs/libmheap.so"
+	check_fast
+fi

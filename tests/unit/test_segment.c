@@ -74,6 +74,7 @@ static void check_plan(const struct geo_wish *w)
 			{ g.slots_off,
 			  (w->nclients + 1) * sizeof(struct sh_slot) },
 			{ g.spans_off, g.nspans * sizeof(struct sh_span) },
+			{ g.last_off, g.nspans * sizeof(uint32_t) },
 			{ g.blocks_off, (uint64_t)g.ngranules * GRANULE_BYTES },
 		};
 
