@@ -13,7 +13,7 @@ static void take_argument(struct parse *p, char *arg, struct argp_state *state)
 {
 	struct args *a = p->args;
 
-	if (a->count == p->rule->count)
+	if (a->count == p->rule->count + p->rule->optional)
 		argp_error(state, "%s is one argument too many", arg);
 	if (!a->count && p->rule->heap && !heap_name_ok(arg))
 		argp_error(state, "\"%s\" is no name of a heap: 1 to %u of A-Z "

@@ -9,7 +9,7 @@
 #include <argp.h>
 #include <stdbool.h>
 
-#define ARGS_MAX	2
+#define ARGS_MAX	3
 
 /* Options have no value: key ARG_KEY + n sets bit n of flags. */
 #define ARG_KEY		0x100
@@ -23,8 +23,9 @@ struct args_rule {
 	const struct argp_option *options;
 	const char *args_doc;		/* "NAME", as usage shows it */
 	const char *doc;
-	int	    count;		/* arguments: neither more nor fewer */
+	int	    count;		/* arguments that it needs */
 	bool	    heap;		/* the first one is a heap's name */
+	int	    optional;		/* arguments that may follow */
 };
 
 struct args {

@@ -18,6 +18,8 @@ int cmd_ls(int argc, char **argv);
 int cmd_names(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 int cmd_trim(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_who(int argc, char **argv);

@@ -207,7 +207,7 @@ int cmd_destroy(int argc, char **argv)
 	static const struct args_rule rule = {
 		options, "NAME", "Removes heap NAME, with or without a daemon."
 		"\vForced upon clients that live, it leaves them their mappings;"
-		" when they need more they get ESHUTDOWN.", 1, true,
+		" when they need more they get ESHUTDOWN.", 1, true, 0,
 	};
 	struct wire_control c;
 	struct args a;

@@ -155,7 +155,7 @@ int cmd_doctor(int argc, char **argv)
 	static const struct args_rule rule = {
 		options, NULL, "What of this system helps or hinders, and the "
 		"remedy.\vRun it as the user, and under the limits, that mheapd "
-		"will have.  Exit status 1: mheapd can't work here.", 0, false,
+		"will have.  Exit status 1: mheapd can't work here.", 0, false, 0,
 	};
 	struct args a;
 

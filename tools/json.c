@@ -46,6 +46,14 @@ void json_text(struct json_object *o, const char *key, const char *text,
 						     len, SAFE_JSON)));
 }
 
+struct json_object *json_sub(struct json_object *o, const char *key)
+{
+	struct json_object *sub = json_new();
+
+	add(o, key, sub);
+	return sub;
+}
+
 struct json_object *json_list(struct json_object *o, const char *key)
 {
 	struct json_object *list = must(json_object_new_array());

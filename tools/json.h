@@ -18,6 +18,8 @@ void json_flag(struct json_object *o, const char *key, bool on);
 /* At most len bytes of text, up to its NUL. */
 void json_text(struct json_object *o, const char *key, const char *text,
 	       size_t len);
+/* A new object under the key; the object owns it. */
+struct json_object *json_sub(struct json_object *o, const char *key);
 /* A new array under the key; the object owns it. */
 struct json_object *json_list(struct json_object *o, const char *key);
 /* A new object at the array's end; the array owns it. */

@@ -52,7 +52,13 @@ mheap_SOURCES = \
 	%D%/ps.c \
 	%D%/say.c \
 	%D%/say.h \
+	%D%/metrics.c \
+	%D%/metrics.h \
 	%D%/stat.c \
+	%D%/tallies.c \
+	%D%/tallies.h \
+	%D%/top.c \
+	%D%/trace.c \
 	%D%/trim.c \
 	%D%/verify.c \
 	%D%/view.c \
@@ -60,11 +66,12 @@ mheap_SOURCES = \
 	%D%/viewinfo.c \
 	%D%/who.c \
 	$(NULL)
-mheap_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
+mheap_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) -fno-omit-frame-pointer
 mheap_LDADD = libmheap.la libshm.la $(JSONC_LIBS)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = \
 	completion/bash/mheap \
+	completion/bash/mheap-trace \
 	completion/bash/mheapd \
 	$(NULL)

@@ -148,7 +148,7 @@ int cmd_ls(int argc, char **argv)
 		"root those of all users.\vDAEMON: serving; silent (it does not "
 		"answer); stopped (ended as it should); dead (killed: start "
 		"mheapd again); destroyed; unknown (not ours to look at).",
-		0, false,
+		0, false, 0,
 	};
 	struct places all;
 	struct args a;

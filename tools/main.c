@@ -30,6 +30,8 @@ static const struct command {
 	{ "names", "NAME", "the named objects of a heap", cmd_names },
 	{ "ps", "NAME", "the clients of a heap", cmd_ps },
 	{ "stat", "NAME", "totals, and per class", cmd_stat },
+	{ "top", "NAME [SECONDS [COUNT]]", "what clients do now", cmd_top },
+	{ "trace", "COMMAND ...", "run mheap-trace", cmd_trace },
 	{ "trim", "NAME", "return all free pages to the system now", cmd_trim },
 	{ "verify", "NAME", "check every invariant of a heap", cmd_verify },
 	{ "who", "NAME HANDLE|ADDRESS", "what is there, and whose it is",
@@ -61,7 +63,7 @@ static char *with_commands(int key, const char *text, void *input)
 		return (char *)(uintptr_t)text;
 	fprintf(f, "%s\n\n", text);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(f, "  %-8s %-20s %s\n", commands[i].name,
+		fprintf(f, "  %-8s %-23s %s\n", commands[i].name,
 			commands[i].synopsis, commands[i].help);
 	fprintf(f, "\n`mheap COMMAND --help' tells more.");
 	return fclose(f) ? (char *)(uintptr_t)text : all;

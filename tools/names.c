@@ -76,7 +76,7 @@ int cmd_names(int argc, char **argv)
 						      ARG_END };
 	static const struct args_rule rule = {
 		options, "NAME", "The named objects of heap NAME: handle, size, "
-		"name.", 1, true,
+		"name.", 1, true, 0,
 	};
 	struct args a;
 	struct place p;

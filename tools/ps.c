@@ -104,7 +104,7 @@ int cmd_ps(int argc, char **argv)
 		options, "NAME", "The clients of heap NAME."
 		"\vOWNED are the spans that the client owns, SHARED the shared "
 		"objects in them, CACHED its free slots as of its last slow "
-		"path.  PID 0 is a process that the daemon can't see.", 1, true,
+		"path.  PID 0 is a process that the daemon can't see.", 1, true, 0,
 	};
 	struct client_count *n;
 	struct heap_count all;

@@ -13,8 +13,11 @@
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/json.h"
+#include "tools/metrics.h"
 #include "tools/say.h"
 #include "tools/view.h"
+
+#define ARG_OPENMETRICS	(1u << 1)
 
 #define NUMBER	0
 #define BYTES	1
@@ -190,15 +193,29 @@ static void json_all(const struct view *v, const struct place *p,
 	json_print(o);
 }
 
+static void metrics_all(const struct view *v, const struct place *p,
+			const struct mh_stats *s, const struct heap_count *n)
+{
+	metric_total(p->name, "up", view_daemon_pid(v, p) != 0,
+		     "Whether a daemon serves the heap.");
+	for (size_t i = 0; i < FIELDS; i++)
+		metric_total(p->name, fields[i].key, field_of(s, &fields[i]),
+			     fields[i].help);
+	metric_classes(v, p->name, n);
+}
+
 int cmd_stat(int argc, char **argv)
 {
-	static const struct argp_option options[] = { ARG_OPTION_JSON,
-						      ARG_END };
+	static const struct argp_option options[] = {
+		ARG_OPTION_JSON,
+		ARG_OPTION(1, "openmetrics", "OpenMetrics text, for Prometheus"),
+		ARG_END,
+	};
 	static const struct args_rule rule = {
 		options, "NAME", "Totals of heap NAME, and what each class has."
 		"\vLIVE are shared objects.  FREE are the other slots: in spans "
 		"that a process owns they include its owned objects, which only "
-		"that process counts.", 1, true,
+		"that process counts.", 1, true, 0,
 	};
 	struct mh_stats s = { 0 };
 	struct heap_count n;
@@ -214,7 +231,8 @@ int cmd_stat(int argc, char **argv)
 	count_heap(&v.sg, &n, NULL);
 	from_header(&v.sg, &s);
 	from_walk(&n, &s);
-	(a.flags & ARG_JSON ? json_all : print_all)(&v, &p, &s, &n);
+	(a.flags & ARG_JSON ? json_all : a.flags & ARG_OPENMETRICS ? metrics_all :
+	 print_all)(&v, &p, &s, &n);
 	view_close(&v);
 	return 0;
 }

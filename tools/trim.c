@@ -48,7 +48,7 @@ int cmd_trim(int argc, char **argv)
 	static const struct args_rule rule = {
 		NULL, "NAME", "Has the daemon of heap NAME return every free "
 		"page to the system now.\vWhat clients cache stays with them; "
-		"they give it back with mh_trim().", 1, true,
+		"they give it back with mh_trim().", 1, true, 0,
 	};
 	uint64_t before;
 	struct args a;

@@ -113,7 +113,7 @@ int cmd_verify(int argc, char **argv)
 	static const struct args_rule rule = {
 		options, "NAME", "Checks every invariant of heap NAME."
 		"\vExit status 0: sound; 1: broken, and the first broken "
-		"invariant is said; 3: the heap can't be looked at.", 1, true,
+		"invariant is said; 3: the heap can't be looked at.", 1, true, 0,
 	};
 	struct verify_report rep;
 	struct args a;

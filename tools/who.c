@@ -278,7 +278,7 @@ int cmd_who(int argc, char **argv)
 		options, "NAME HANDLE|ADDRESS", "What is there in heap NAME, "
 		"and whose it is.\vAn address is one of a process that has the "
 		"heap at its base, as almost all have.  Exit status 1: nothing "
-		"is there, or the handle is stale.", 2, true,
+		"is there, or the handle is stale.", 2, true, 0,
 	};
 	struct finding f = { 0 };
 	struct args a;
