@@ -26,6 +26,7 @@ dist_man_MANS += \
 	%D%/mh_try_free.3 \
 	%D%/mh_usable_size.3 \
 	%D%/mh_zalloc.3 \
+	%D%/mheap-trace.8 \
 	%D%/mheap.1 \
 	%D%/mheap_probes.7 \
 	%D%/mheapd.8 \

@@ -8,6 +8,8 @@ jobs=$(nproc 2>/dev/null || echo 2)
 needed_packages=(autoconf automake libtool pkg-config gcc libc6-dev make
 	xz-utils liburing-dev libcmocka-dev libjson-c-dev)
 useful_packages=(g++ libmimalloc-dev universal-ctags valgrind) # lints, instruction counts
+useful_packages+=(bpftool clang libbpf-dev libdw-dev libelf-dev \
+	libmicrohttpd-dev libncurses-dev) # mheap-trace
 
 say() {
 	printf '%s\n' "$*" >&2

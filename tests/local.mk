@@ -105,6 +105,14 @@ SCRIPT_TESTS = \
 	%D%/system/strangers.sh \
 	%D%/system/tmpfs.sh \
 	%D%/system/tools.sh \
+	%D%/trace/denied.sh \
+	%D%/trace/exact.sh \
+	%D%/trace/golden.sh \
+	%D%/trace/hits.sh \
+	%D%/trace/many.sh \
+	%D%/trace/output.sh \
+	%D%/trace/owners.sh \
+	%D%/trace/stacks.sh \
 	$(NULL)
 
 # What several of them are built on.
@@ -127,12 +135,18 @@ TEST_HELPERS = \
 	%D%/system/service \
 	%D%/system/tool_client \
 	%D%/system/wire_client \
+	%D%/trace/fire \
+	%D%/trace/holder \
+	%D%/trace/passer \
+	%D%/trace/refiller \
 	$(NULL)
 
 # These are users: the public library alone.
 %C%_multi_canary_LDADD = libmheap.la
 %C%_multi_full_LDADD = libmheap.la
 %C%_multi_paths_LDADD = libmheap.la
+%C%_trace_fire_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
+%C%_trace_passer_LDADD = libmheap.la
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \
@@ -187,6 +201,12 @@ TEST_FILES = \
 	%D%/crash/mutants.list \
 	%D%/system/system.sh \
 	%D%/system/wire_help.h \
+	%D%/trace/cost.sh \
+	%D%/trace/golden.json \
+	%D%/trace/golden.rec \
+	%D%/trace/golden.txt \
+	%D%/trace/soak.sh \
+	%D%/trace/trace.sh \
 	%D%/unit/exact_test.h \
 	%D%/unit/loop_test.h \
 	%D%/unit/pagebits_test.h \

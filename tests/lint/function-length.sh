@@ -13,7 +13,7 @@ for d in include shm daemon libclient tools bpf tests bench; do
 	[ ! -d $d ] || set -- "$@" $d
 done
 
-functions=$(find "$@" -name '*.[ch]' | sort |
+functions=$(find "$@" -name '*.[ch]' ! -name '*.skel.h' | sort |
 	ctags -L - -x --c-kinds=f --fields=+ne --_xformat='%F %N %n %e' |
 	awk '$4 - $3 + 1 > 80 { print $1 ":" $3 ": " $2 "(): " \
 		$4 - $3 + 1 " lines" }')

@@ -43,6 +43,14 @@ for o in $(sed -n 's/.*ARG_OPTION([0-9]*, "\([a-z-]*\)",.*/\1/p' tools/*.c) json
 	has_option man/mheap.1 "$o"
 done
 
+for c in $(sed -n 's/^\t{ "\([a-z]*\)", "[^"]*", .*/\1/p' bpf/main.c); do
+	grep -qE "^\.It Cm $c( |\$)" man/mheap-trace.8 ||
+		bad "man/mheap-trace.8: no command $c"
+done
+for o in $(sed -n 's/^\t{ TAKES[A-Z_| ]*, { "\([a-z-]*\)", .*/\1/p' bpf/options.c); do
+	has_option man/mheap-trace.8 "$o"
+done
+
 # PROBE(side, name, n, "text", arg...), over one line or two
 tr '\n' ' ' <shm/probes.def | sed 's/PROBE(/\n&/g' |
 	sed -n 's/^PROBE([A-Z]*, \([a-z_]*\), [0-9], "[^"]*", *\([^)]*\)).*/\1 \2/p' |

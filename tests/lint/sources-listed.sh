@@ -5,7 +5,7 @@
 cd "${top_srcdir:-$(dirname "$0")/../..}" || exit 1
 
 status=0
-for d in include shm daemon libclient tools tests man; do
+for d in include shm daemon libclient tools bpf tests man; do
 	[ -d $d ] || continue
 	for f in $(find $d -name '*.[ch]' -o -name '*.sh' \
 		-o -path 'man/*.[1-8]' | sort); do

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * explain.c - why tracing is not possible here, and the remedy: the sentence
+ * names the step, what is missing and what to do.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/session.h"
+#include "tools/say.h"
+
+#define BIT_SYS_ADMIN	21
+#define BIT_PERFMON	38
+#define BIT_BPF		39
+
+static uint64_t capabilities(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	uint64_t caps = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return caps;
+}
+
+static bool has(uint64_t caps, int bit)
+{
+	return caps >> bit & 1;
+}
+
+/* In a user name space, root has every capability and none that counts here. */
+static bool in_user_namespace(void)
+{
+	unsigned long inside, outside, n;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	int got = f ? fscanf(f, "%lu %lu %lu", &inside, &outside, &n) : 0;
+
+	if (f)
+		fclose(f);
+	return got == 3 && (inside || outside || n < 4294967295UL);
+}
+
+static int denied(const char *step, bool multi)
+{
+	uint64_t caps = capabilities();
+	bool admin = has(caps, BIT_SYS_ADMIN);
+	bool bpf = admin || has(caps, BIT_BPF);
+	bool perf = admin || has(caps, BIT_PERFMON);
+
+	if (!bpf || !perf)
+		return refuse(EXIT_IMPOSSIBLE, "%s: not permitted: %s%s%s %s "
+			      "missing; run it as root, or give the program "
+			      "cap_bpf,cap_perfmon (setcap)", step,
+			      bpf ? "" : "CAP_BPF", bpf || perf ? "" : " and ",
+			      perf ? "" : "CAP_PERFMON",
+			      bpf || perf ? "is" : "are");
+	if (in_user_namespace())
+		return refuse(EXIT_IMPOSSIBLE, "%s: not permitted in a user "
+			      "name space; run it outside of the container",
+			      step);
+	if (!multi && !admin)
+		return refuse(EXIT_IMPOSSIBLE, "%s: not permitted: this kernel "
+			      "has no uprobe_multi (6.6), without which "
+			      "CAP_SYS_ADMIN is needed; run it as root", step);
+	return refuse(EXIT_IMPOSSIBLE, "%s: not permitted by the system's "
+		      "policy (lockdown, seccomp or a security module); "
+		      "`dmesg' may say which", step);
+}
+
+int explain(int err, const char *step, bool multi)
+{
+	if (err == EPERM || err == EACCES)
+		return denied(step, multi);
+	if (err == ENOSYS)
+		return refuse(EXIT_IMPOSSIBLE, "%s: this kernel has no bpf(2); "
+			      "it needs CONFIG_BPF_SYSCALL", step);
+	if (err == ENOENT)
+		return refuse(EXIT_IMPOSSIBLE, "%s: this kernel has no uprobes; "
+			      "it needs CONFIG_UPROBE_EVENTS, and /sys mounted",
+			      step);
+	return refuse(EXIT_IMPOSSIBLE, "%s: %s", step, strerror(err));
+}

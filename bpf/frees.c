@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * frees.c - `mheap-trace frees`: who frees whose objects.  A matrix: who freed in
+ * its rows, whose spans they were of in its columns; or a line for each pair and
+ * class.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/names.h"
+#include "bpf/rows.h"
+#include "tools/json.h"
+#include "tools/say.h"
+
+#define COLUMNS	10
+
+/* The processes of one side, those with most objects first. */
+struct side {
+	uint32_t pid[COLUMNS];
+	uint64_t nobj[COLUMNS];
+	uint32_t n, all;
+};
+
+static int by_pair(const void *a, const void *b)
+{
+	return memcmp(&((const struct free_row *)a)->key,
+		      &((const struct free_row *)b)->key,
+		      sizeof(struct free_key));
+}
+
+static int by_objects(const void *a, const void *b)
+{
+	const struct free_row *x = a, *y = b;
+
+	if (x->val.nobj != y->val.nobj)
+		return x->val.nobj > y->val.nobj ? -1 : 1;
+	return by_pair(a, b);
+}
+
+static struct name who(struct session *s, uint32_t pid)
+{
+	struct name n = { "unknown" };
+
+	if (pid)
+		snprintf(n.s, sizeof(n.s), "%.12s[%u]", proc_name(s, pid).s, pid);
+	return n;
+}
+
+/* Rows whose keys differ in what isn't told apart become one. */
+static uint32_t fold_rows(const struct options *o, struct free_row *rows,
+			  uint32_t n)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i].key.heap = 0;
+		if (!o->by_class)
+			rows[i].key.class = 0;
+	}
+	qsort(rows, n, sizeof(*rows), by_pair);
+	for (uint32_t i = 0; i < n; i++) {
+		if (out && !by_pair(&rows[out - 1], &rows[i])) {
+			rows[out - 1].val.calls += rows[i].val.calls;
+			rows[out - 1].val.nobj += rows[i].val.nobj;
+		} else {
+			rows[out++] = rows[i];
+		}
+	}
+	qsort(rows, out, sizeof(*rows), by_objects);
+	return out;
+}
+
+static void side_add(struct side *d, uint32_t pid, uint64_t nobj)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->pid[i] == pid) {
+			d->nobj[i] += nobj;
+			return;
+		}
+	d->all++;
+	if (d->n == COLUMNS)
+		return;
+	d->pid[d->n] = pid;
+	d->nobj[d->n++] = nobj;
+}
+
+static uint64_t cell(const struct free_row *rows, uint32_t n, uint32_t freer,
+		     uint32_t owner)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (rows[i].key.tgid == freer && rows[i].key.owner == owner)
+			sum += rows[i].val.nobj;
+	return sum;
+}
+
+static void print_matrix(struct session *s, const struct free_row *rows,
+			 uint32_t n)
+{
+	struct side freer = { .n = 0 }, owner = { .n = 0 };
+
+	for (uint32_t i = 0; i < n; i++) {
+		side_add(&freer, rows[i].key.tgid, rows[i].val.nobj);
+		side_add(&owner, rows[i].key.owner, rows[i].val.nobj);
+	}
+	printf("%-21s", "WHO FREED / WHOSE");
+	for (uint32_t j = 0; j < owner.n; j++)
+		printf(" %20s", who(s, owner.pid[j]).s);
+	putchar('\n');
+	for (uint32_t i = 0; i < freer.n; i++) {
+		printf("%-21s", who(s, freer.pid[i]).s);
+		for (uint32_t j = 0; j < owner.n; j++)
+			printf(" %20" PRIu64, cell(rows, n, freer.pid[i],
+						   owner.pid[j]));
+		putchar('\n');
+	}
+	if (freer.all > freer.n || owner.all > owner.n)
+		printf("more processes than this shows: --by-class or --json "
+		       "lists them all\n");
+}
+
+static void print_lines(struct session *s, const struct free_row *rows,
+			uint32_t n)
+{
+	printf("%-21s %-21s %-16s %12s %12s\n", "WHO FREED", "WHOSE", "CLASS",
+	       "OBJECTS", "FREES");
+	for (uint32_t i = 0; i < n && i < s->o->rows; i++)
+		printf("%-21s %-21s %-16s %12" PRIu64 " %12" PRIu64 "\n",
+		       who(s, rows[i].key.tgid).s, who(s, rows[i].key.owner).s,
+		       class_name(rows[i].key.class).s, rows[i].val.nobj,
+		       rows[i].val.calls);
+}
+
+static void json_row(struct session *s, const struct free_row *r)
+{
+	struct json_object *o = json_new();
+
+	json_text(o, "type", "free", 8);
+	json_u64(o, "pid", r->key.tgid);
+	json_text(o, "command", proc_name(s, r->key.tgid).s, 40);
+	json_u64(o, "owner", r->key.owner);
+	json_text(o, "owner_command", proc_name(s, r->key.owner).s, 40);
+	json_u64(o, "class", r->key.class);
+	json_text(o, "lifetime", class_life(r->key.class), 8);
+	json_u64(o, "size", class_size(r->key.class));
+	json_u64(o, "objects", r->val.nobj);
+	json_u64(o, "frees", r->val.calls);
+	json_print(o);
+}
+
+static int show(struct session *s, void *arg)
+{
+	struct options o = *s->o;
+	uint32_t n;
+	struct free_row *rows = rows_frees(s, &n);
+
+	(void)arg;
+	if (!rows)
+		return refuse(EXIT_FAULT, "out of memory");
+	o.by_class |= o.json;
+	n = fold_rows(&o, rows, n);
+	for (uint32_t i = 0; i < n && o.json; i++)
+		json_row(s, &rows[i]);
+	if (!n && !o.json)
+		puts("nobody freed another's objects");
+	else if (!o.json)
+		(o.by_class ? print_lines : print_matrix)(s, rows, n);
+	fflush(stdout);
+	free(rows);
+	return 0;
+}
+
+int trace_frees(const struct options *o)
+{
+	return session_whole(o, 0, o->interval_s > 0 ? show : NULL, show, NULL);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - mheap-trace: one table of sub-commands and the way to them.  Output
+ * that could not be written is a failure, whatever was seen.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/trace.h"
+
+#ifndef PACKAGE_VERSION
+#error "PACKAGE_VERSION comes from config.h"
+#endif
+
+#define LIVE	(TAKES_TRACING | TAKES_JSON)
+
+static const struct command commands[] = {
+	{ "check", "", "Whether tracing works here; if not, why.",
+	  TAKES_TRACING, BY_COUNT, trace_check },
+	{ "events", "", "Each slow path as a line, as it ends.\v"
+	  "With more events than can be printed some are lost: how many is said "
+	  "at the end.  -c, -m and -p make them fewer.",
+	  LIVE | TAKES_TIMES | TAKES_STARTS, BY_COUNT, trace_events },
+	{ "export", "", "Figures as OpenMetrics, for Prometheus.\v"
+	  "With neither --listen nor -o they are printed once, at the end.",
+	  LIVE | TAKES_INTERVAL | TAKES_EXPORT, BY_COUNT, trace_export },
+	{ "frees", "[INTERVAL [COUNT]]", "Who frees whose shared objects.\v"
+	  "Rows are who freed, columns whose spans the objects were of.",
+	  LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_OBJECTS, trace_frees },
+	{ "hist", "[INTERVAL [COUNT]]", "How long slow paths took, as "
+	  "histograms.", LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_TIME,
+	  trace_hist },
+	{ "list", "", "The probes, and what has them.", TAKES_TRACING, BY_COUNT,
+	  trace_list },
+	{ "locks", "[INTERVAL [COUNT]]", "Contended locks: who waited, who held "
+	  "them.", LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_WAIT, trace_locks },
+	{ "record", "FILE", "Events into FILE, for replay.",
+	  LIVE | TAKES_FILE | TAKES_STARTS, BY_COUNT, trace_record },
+	{ "replay", "FILE", "Events of a recording as lines.",
+	  TAKES_FILE | TAKES_JSON | TAKES_TIMES, BY_COUNT, trace_replay },
+	{ "selftest", "", "Is each hit counted, and what does one cost?",
+	  LIVE, BY_COUNT, trace_selftest },
+	{ "stacks", "", "Whence slow paths are reached: lines or a picture.\v"
+	  "Folded stacks, as programs for flame graphs read them, or with --svg a "
+	  "flame graph.", LIVE | TAKES_STACKS, BY_COUNT, trace_stacks },
+	{ "top", "[INTERVAL [COUNT]]", "What goes on now, by process and class.\v"
+	  "Keys: s sorts by another figure, p and c put processes and classes "
+	  "together or tell them apart, q ends.",
+	  LIVE | TAKES_INTERVAL | TAKES_ROWS | TAKES_APART, BY_COUNT,
+	  trace_top },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* argp asks for each part of its help; the commands go before the options. */
+static char *with_commands(int key, const char *text, void *input)
+{
+	char *all = NULL;
+	size_t len;
+	FILE *f;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_PRE_DOC)
+		return (char *)(uintptr_t)text;
+	f = open_memstream(&all, &len);
+	if (!f)
+		return (char *)(uintptr_t)text;
+	fprintf(f, "%s\n\n", text);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(f, "  %-8s %-20s %.*s\n", commands[i].name,
+			commands[i].args,
+			(int)strcspn(commands[i].help, "\v"), commands[i].help);
+	fprintf(f, "\n`mheap-trace COMMAND --help' tells more.  Exit status 3: it "
+		"can't trace here, and says what is missing.");
+	return fclose(f) ? (char *)(uintptr_t)text : all;
+}
+
+/* The first word is the command; what follows is the command's to parse. */
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	int *ret_at = state->input;
+
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "which command?");
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (!command_find(arg))
+		argp_error(state, "\"%s\" is no command", arg);
+	*ret_at = state->next - 1;
+	state->next = state->argc;
+	return 0;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	static struct options o;
+	static char name[32];
+	int status;
+
+	snprintf(name, sizeof(name), "mheap-trace %s", c->name);
+	program_invocation_short_name = name;
+	argv[0] = name;
+	options_parse(c, argc, argv, &o);
+	status = c->run(&o);
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "%s: can't write the output: %s\n", name,
+		strerror(errno));
+	return status ? status : EXIT_FAULT;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp parser = {
+		.parser = take, .args_doc = "COMMAND [ARGUMENT]...",
+		.doc = "Shows the slow paths of all processes that use mheap.",
+		.help_filter = with_commands,
+	};
+	int at = 0;
+
+	argp_program_version = "mheap-trace " PACKAGE_VERSION;
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &at);
+	return run(command_find(argv[at]), argc - at, argv + at);
+}

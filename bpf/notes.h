@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notes.h - the probes of provider "mheap" in an ELF object, from its notes in
+ * SystemTap's format (version 3), over libelf.
+ */
+#ifndef BPF_NOTES_H
+#define BPF_NOTES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/record.h"
+
+struct site {
+	uint32_t probe;
+	uint32_t nargs;			/* that this object gives */
+	uint64_t offset;		/* of the instruction in the file */
+	uint64_t semaphore;		/* its offset, 0: none */
+};
+
+#define SITES_MAX	(2 * P_COUNT)	/* a compiler may copy a site */
+
+struct notes {
+	struct site site[SITES_MAX];
+	uint32_t    n;
+	uint32_t    unknown;		/* probes that are newer than we are */
+	uint32_t    unfit;		/* sites that the kernel can't use safely */
+};
+
+/* False: no ELF of this machine, or no probe of ours in it. */
+bool notes_read(int fd, struct notes *ret_n);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.c - see trace.h: one table of options, of which each command takes some. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/trace.h"
+#include "shm/segment.h"
+
+#define KEY_LIB		256
+#define KEY_RING	257
+#define KEY_STRICT	258
+#define KEY_JSON	259
+#define KEY_BY		260
+#define KEY_SVG		261
+#define KEY_LISTEN	262
+#define KEY_LABEL_PID	263
+#define KEY_PROCESS	264
+#define KEY_CLASS	265
+#define KEY_PLAIN	266
+#define KEY_ONE		267
+#define KEY_STARTS	268
+
+#define OPTIONS_MAX	32
+#define RING_LEAST	(64u << 10)
+#define RING_MOST	(1u << 30)
+
+/* An option, and which commands take it. */
+static const struct known {
+	uint32_t	   takes;
+	struct argp_option option;
+} known[] = {
+	{ TAKES_TRACING, { "pid", 'p', "PID[,PID]", 0,
+	  "Only these processes (not what they fork)", 1 } },
+	{ TAKES_TRACING, { "class", 'c', "[LIFETIME:]SIZE[,...]", 0,
+	  "Only span classes of these sizes; LIFETIME is owned, shared or held; "
+	  "SIZE large is what has none", 1 } },
+	{ TAKES_TRACING, { "min", 'm', "MICROSECONDS", 0,
+	  "Only what took or waited at least so long", 1 } },
+	{ TAKES_TRACING, { "duration", 'd', "SECONDS", 0,
+	  "End after so long (else when interrupted)", 1 } },
+	{ TAKES_INTERVAL, { "interval", 'i', "SECONDS", 0,
+	  "Show figures so often", 1 } },
+	{ TAKES_INTERVAL, { "count", 'n', "COUNT", 0,
+	  "End after so many intervals", 1 } },
+	{ TAKES_ROWS, { "rows", 'r', "COUNT", 0, "At most so many rows", 2 } },
+	{ TAKES_ROWS | TAKES_STACKS, { "by", KEY_BY, "WHAT", 0,
+	  "Weigh by count, time, wait or objects", 2 } },
+	{ TAKES_ROWS | TAKES_STACKS, { "by-process", KEY_PROCESS, NULL, 0,
+	  "Tell processes apart", 2 } },
+	{ TAKES_ROWS, { "by-class", KEY_CLASS, NULL, 0,
+	  "Tell span classes apart", 2 } },
+	{ TAKES_ROWS, { "plain", KEY_PLAIN, NULL, 0,
+	  "Lines, also on a terminal", 2 } },
+	{ TAKES_STACKS, { "svg", KEY_SVG, "FILE", 0,
+	  "Write a flame graph, instead of folded lines", 2 } },
+	{ TAKES_TIMES, { "timestamps", 'T', NULL, 0,
+	  "Time of day, instead of seconds since the start", 2 } },
+	{ TAKES_EXPORT, { "listen", KEY_LISTEN, "[ADDRESS:]PORT", 0,
+	  "Answer Prometheus (ADDRESS: 127.0.0.1)", 2 } },
+	{ TAKES_EXPORT, { "output", 'o', "FILE", 0,
+	  "Replace FILE at each interval", 2 } },
+	{ TAKES_EXPORT, { "label-pid", KEY_LABEL_PID, NULL, 0,
+	  "Label series with PIDs, and drop those of the dead", 2 } },
+	{ TAKES_STARTS, { "starts", KEY_STARTS, NULL, 0,
+	  "Also where refills and waits begin", 2 } },
+	{ TAKES_JSON, { "json", KEY_JSON, NULL, 0,
+	  "JSON objects, one a line", 3 } },
+	{ TAKES_TRACING, { "strict", KEY_STRICT, NULL, 0,
+	  "Exit status 4 if anything was lost", 3 } },
+	{ TAKES_TRACING, { "lib", KEY_LIB, "FILE", 0,
+	  "Only this library or program with mheap's probes, instead of all in use", 4 } },
+	{ TAKES_TRACING, { "ring-size", KEY_RING, "SIZE", 0,
+	  "Room for events: a power of two from 64K to 1G (4M)", 4 } },
+	{ TAKES_TRACING, { "one-by-one", KEY_ONE, NULL, 0,
+	  "Attach probe by probe, as on kernels before 6.6", 4 } },
+};
+
+_Static_assert(SPAN_CLASSES <= 64 * CLASS_WORDS, "a bit for each");
+
+struct parse {
+	const struct command *c;
+	struct options	     *o;
+};
+
+static double seconds(struct argp_state *state, const char *name, const char *s)
+{
+	char *end;
+	double x = strtod(s, &end);
+
+	if (end == s || *end || !(x > 0) || x > 1e8)
+		argp_error(state, "%s %s: it is a number of seconds above 0",
+			   name, s);
+	return x;
+}
+
+static uint64_t number(struct argp_state *state, const char *name,
+		       const char *s, uint64_t most)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(s, &end, 10);
+	if (end == s || *end || s[0] == '-' || errno || !n || n > most)
+		argp_error(state, "%s %s: it is a number from 1 to %llu", name,
+			   s, (unsigned long long)most);
+	return n;
+}
+
+static uint32_t ring_size(struct argp_state *state, const char *s)
+{
+	char *end;
+	unsigned long long n = strtoull(s, &end, 10);
+	int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+	if (shift)
+		end++;
+	if (end == s || *end || n > RING_MOST >> shift)
+		n = 0;
+	n <<= shift;
+	if (n < RING_LEAST || n > RING_MOST || n & (n - 1))
+		argp_error(state, "--ring-size %s: it is a power of two from "
+			   "64K to 1G", s);
+	return (uint32_t)n;
+}
+
+static void take_pids(struct argp_state *state, struct options *o, char *list)
+{
+	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+		if (o->npids == PIDS_MAX)
+			argp_error(state, "-p: at most %u processes", PIDS_MAX);
+		o->pid[o->npids++] = (pid_t)number(state, "-p", p, 4194304);
+	}
+}
+
+/* The size class of exactly this size; SC_COUNT: none. */
+static uint32_t class_of_size(struct argp_state *state, const char *s)
+{
+	uint64_t size;
+
+	if (!strcmp(s, "large"))
+		return 0;
+	size = number(state, "-c", s, UINT32_MAX);
+	for (uint32_t c = 1; c < SC_COUNT; c++)
+		if (sc_size(c) >= size)
+			return c;
+	return 0;
+}
+
+static void take_class(struct argp_state *state, struct options *o,
+		       const char *s)
+{
+	static const char *const life[] = { "owned", "shared", "held" };
+	const char *colon = strchr(s, ':');
+	uint32_t sc = class_of_size(state, colon ? colon + 1 : s);
+	bool any = false;
+
+	for (uint32_t l = 0; l < LIFE_COUNT; l++) {
+		uint32_t spc = l * SC_COUNT + sc;
+
+		if (colon && (strlen(life[l]) != (size_t)(colon - s) ||
+			      strncmp(s, life[l], (size_t)(colon - s))))
+			continue;
+		o->classes[spc / 64] |= 1ULL << spc % 64;
+		any = true;
+	}
+	if (!any)
+		argp_error(state, "-c %s: a lifetime is owned, shared or held",
+			   s);
+	o->any_class = false;
+}
+
+static void take_by(struct argp_state *state, struct options *o, const char *s)
+{
+	static const char *const name[] = { "count", "time", "wait",
+					    "objects" };
+
+	for (unsigned i = 0; i < 4; i++)
+		if (!strcmp(s, name[i])) {
+			o->by = (enum weight)i;
+			return;
+		}
+	argp_error(state, "--by %s: it is count, time, wait or objects", s);
+}
+
+static void take_argument(struct argp_state *state, struct parse *p, char *arg)
+{
+	struct options *o = p->o;
+
+	if (p->c->takes & TAKES_FILE && !o->nargs)
+		o->arg[o->nargs++] = arg;
+	else if (p->c->takes & TAKES_INTERVAL && !(o->interval_given & 1)) {
+		o->interval_s = seconds(state, "INTERVAL", arg);
+		o->interval_given |= 1;
+	} else if (p->c->takes & TAKES_INTERVAL && !(o->interval_given & 2)) {
+		o->count = number(state, "COUNT", arg, UINT32_MAX);
+		o->interval_given |= 2;
+	} else {
+		argp_error(state, "%s is one argument too many", arg);
+	}
+}
+
+/* Options without a value. */
+static error_t take_flag(int key, struct options *o)
+{
+	bool *flag = key == KEY_JSON ? &o->json :
+		     key == KEY_STRICT ? &o->strict :
+		     key == KEY_LABEL_PID ? &o->label_pid :
+		     key == KEY_PROCESS ? &o->by_process :
+		     key == KEY_CLASS ? &o->by_class :
+		     key == KEY_PLAIN ? &o->plain :
+		     key == KEY_ONE ? &o->one_by_one :
+		     key == KEY_STARTS ? &o->starts :
+		     key == 'T' ? &o->timestamps : NULL;
+
+	if (!flag)
+		return ARGP_ERR_UNKNOWN;
+	*flag = true;
+	return 0;
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct options *o = p->o;
+
+	switch (key) {
+	case 'p':
+		take_pids(state, o, arg);
+		break;
+	case 'c':
+		for (char *c = strtok(arg, ","); c; c = strtok(NULL, ","))
+			take_class(state, o, c);
+		break;
+	case 'm':
+		o->min_ns = 1000 * number(state, "-m", arg, UINT32_MAX);
+		break;
+	case 'd':
+		o->duration_s = seconds(state, "-d", arg);
+		break;
+	case 'i':
+		o->interval_s = seconds(state, "-i", arg);
+		break;
+	case 'n':
+		o->count = number(state, "-n", arg, UINT32_MAX);
+		break;
+	case 'r':
+		o->rows = (uint32_t)number(state, "-r", arg, UINT32_MAX);
+		break;
+	case KEY_BY:
+		take_by(state, o, arg);
+		break;
+	case KEY_RING:
+		o->ring_bytes = ring_size(state, arg);
+		break;
+	case KEY_LIB:
+		if (o->nlibs == LIBS_MAX)
+			argp_error(state, "--lib: at most %u files", LIBS_MAX);
+		o->lib[o->nlibs++] = arg;
+		break;
+	case 'o':
+		o->output = arg;
+		break;
+	case KEY_SVG:
+		o->svg = arg;
+		break;
+	case KEY_LISTEN:
+		o->listen = arg;
+		break;
+	case ARGP_KEY_ARG:
+		take_argument(state, p, arg);
+		break;
+	case ARGP_KEY_END:
+		if (p->c->takes & TAKES_FILE && !o->nargs)
+			argp_error(state, "it needs a FILE");
+		break;
+	default:
+		return take_flag(key, o);
+	}
+	return 0;
+}
+
+void options_parse(const struct command *c, int argc, char **argv,
+		   struct options *ret_o)
+{
+	struct argp_option option[OPTIONS_MAX] = { 0 };
+	struct argp parser = { .options = option, .parser = take,
+			       .args_doc = c->args, .doc = c->help };
+	struct parse p = { c, ret_o };
+	uint32_t n = 0;
+
+	*ret_o = (struct options){ .any_class = true, .ring_bytes = 4u << 20,
+				   .rows = UINT32_MAX,
+				   .by_process = c->takes & TAKES_APART,
+				   .by_class = c->takes & TAKES_APART,
+				   .by = c->by };
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].takes & c->takes)
+			option[n++] = known[i].option;
+	argp_parse(&parser, argc, argv, 0, NULL, &p);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rows.c - see rows.h.  The maps change while they are read: what is read of each
+ * key is as of its reading.
+ */
+#include "bpf/rows.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/record.h"
+#include "bpf/mheap.skel.h"
+#include "bpf/names.h"
+#include "tools/say.h"
+
+struct reading {
+	const struct table *t;
+	uint32_t n, room;
+	char	*rows;
+};
+
+static bool more_room(struct reading *r)
+{
+	uint32_t room = r->room ? 2 * r->room : r->t->ngone + 64;
+	char *rows;
+
+	if (r->n < r->room)
+		return true;
+	rows = realloc(r->rows, room * (r->t->key + r->t->val));
+	if (!rows)
+		return false;
+	r->rows = rows;
+	r->room = room;
+	return true;
+}
+
+/* Rows of the map, behind those of processes that are gone. */
+static void *read_all(struct session *s, enum table_kind kind, uint32_t *ret_n)
+{
+	struct reading r = { .t = &s->table[kind] };
+	size_t each = r.t->key + r.t->val;
+	uint64_t last[8];
+	bool first = true;
+
+	*ret_n = 0;
+	while (more_room(&r)) {
+		char *row = r.rows + r.n * each;
+
+		if (first && r.t->ngone) {
+			memcpy(r.rows, r.t->gone, r.t->ngone * each);
+			r.n = r.t->ngone;
+			row += r.n * each;
+		}
+		if (bpf_map_get_next_key(r.t->fd, first ? NULL : last, row)) {
+			*ret_n = r.n;
+			return r.rows;
+		}
+		memcpy(last, row, r.t->key);
+		first = false;
+		if (!bpf_map_lookup_elem(r.t->fd, row, row + r.t->key))
+			r.n++;
+	}
+	free(r.rows);
+	return NULL;
+}
+
+struct agg_row *rows_agg(struct session *s, uint32_t *ret_n)
+{
+	struct agg_row *rows = read_all(s, TABLE_AGG, ret_n);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < *ret_n; i++)
+		if (rows[i].key.probe != P_selftest)
+			rows[n++] = rows[i];
+	*ret_n = n;
+	return rows;
+}
+
+struct lock_row *rows_locks(struct session *s, uint32_t *ret_n)
+{
+	return read_all(s, TABLE_LOCKS, ret_n);
+}
+
+struct free_row *rows_frees(struct session *s, uint32_t *ret_n)
+{
+	return read_all(s, TABLE_FREES, ret_n);
+}
+
+struct stack_row *rows_stacks(struct session *s, uint32_t *ret_n)
+{
+	struct stack_row *rows = read_all(s, TABLE_STACKS, ret_n);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < *ret_n; i++)
+		if (rows[i].key.probe != P_selftest)
+			rows[n++] = rows[i];
+	*ret_n = n;
+	return rows;
+}
+
+bool rows_stack(struct session *s, uint64_t key, struct stack *ret_stack)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.stacks), &key,
+				    ret_stack);
+}
+
+static bool comm_of(struct session *s, uint32_t tgid, char comm[32])
+{
+	char path[32];
+	struct proc p;
+	bool found;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", tgid);
+	f = fopen(path, "re");
+	found = f && fgets(comm, 32, f);
+	if (f)
+		fclose(f);
+	if (found) {
+		comm[strcspn(comm, "\n")] = 0;
+		return true;
+	}
+	if (bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.procs), &tgid, &p))
+		return false;
+	memcpy(comm, p.comm, sizeof(p.comm));
+	return true;
+}
+
+struct name proc_name(struct session *s, uint32_t tgid)
+{
+	const char *gone = gone_name(s, tgid);
+	struct name n = { "?" };
+	char comm[32] = "";
+
+	if (gone)
+		snprintf(comm, sizeof(comm), "%.15s", gone);
+	if (gone || comm_of(s, tgid, comm))
+		safe_text(n.s, sizeof(n.s), comm, sizeof(comm), SAFE_TERMINAL);
+	return n;
+}
+
+void agg_add(struct agg *a, const struct agg *b)
+{
+	a->count += b->count;
+	a->nobj += b->nobj;
+	a->errors += b->errors;
+	a->sum_ns += b->sum_ns;
+	a->wait_ns += b->wait_ns;
+	if (a->max_ns < b->max_ns)
+		a->max_ns = b->max_ns;
+	for (int i = 0; i < HIST_SLOTS; i++)
+		a->hist[i] += b->hist[i];
+}
+
+uint64_t agg_quantile(const struct agg *a, double q)
+{
+	uint64_t seen = 0, total = 0;
+
+	for (int i = 0; i < HIST_SLOTS; i++)
+		total += a->hist[i];
+	for (int i = 0; i < HIST_SLOTS; i++) {
+		seen += a->hist[i];
+		if (seen && (double)seen >= q * (double)total) {
+			uint64_t end = (2ULL << i) - 1;
+
+			return end < a->max_ns ? end : a->max_ns;
+		}
+	}
+	return 0;
+}
+
+int agg_key_cmp(const void *a, const void *b)
+{
+	const struct agg_key *x = a, *y = b;
+
+	if (x->probe != y->probe)
+		return x->probe < y->probe ? -1 : 1;
+	if (x->sub != y->sub)
+		return x->sub < y->sub ? -1 : 1;
+	if (x->level != y->level)
+		return x->level < y->level ? -1 : 1;
+	return x->tgid == y->tgid ? 0 : x->tgid < y->tgid ? -1 : 1;
+}
+
+uint32_t rows_fold(struct agg_row *rows, uint32_t n, bool by_process,
+		   bool by_class)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!by_process)
+			rows[i].key.tgid = 0;
+		if (!by_class)
+			rows[i].key.sub = 0;
+	}
+	qsort(rows, n, sizeof(*rows), agg_key_cmp);
+	for (uint32_t i = 0; i < n; i++) {
+		if (out && !agg_key_cmp(&rows[out - 1], &rows[i]))
+			agg_add(&rows[out - 1].val, &rows[i].val);
+		else
+			rows[out++] = rows[i];
+	}
+	return out;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - a traced while: the program loaded with what is wished for, attached
+ * to every object with our probes, now and as they appear, proven to fire, and
+ * at the end the account of what was seen and what was lost.
+ *
+ *	session_open -> session_run(tick) -> session_account -> session_close
+ *
+ * Owns the kernel's objects: they go with the process, however it ends.
+ */
+#ifndef BPF_SESSION_H
+#define BPF_SESSION_H
+
+#include <pthread.h>
+
+#include "bpf/find.h"
+#include "bpf/link.h"
+#include "bpf/trace.h"
+
+struct mheap_bpf;
+struct ring_buffer;
+
+#define WISH_EVENTS	(1u << 0)
+#define WISH_STACKS	(1u << 1)
+#define WISH_STARTS	(1u << 2)	/* the *_start probes, too */
+
+/* Events come in the order of the ring. */
+typedef void (*event_taker)(const struct event *e, void *arg);
+
+/* A map whose keys have a process in them, and its rows of those that ended. */
+enum table_kind { TABLE_AGG, TABLE_LOCKS, TABLE_FREES, TABLE_STACKS, TABLES };
+
+struct table {
+	size_t	 key, val, tgid_at;	/* bytes; where the PID is in the key */
+	int	 fd;
+	char	*gone;
+	uint32_t ngone, room;
+};
+
+/* A command of processes that ended. */
+struct gone {
+	uint32_t tgid;
+	char	 comm[16];
+};
+
+/* In place of a PID, a command that processes had which are gone. */
+#define GONE_COMMAND	0x80000000u
+
+struct attached {
+	struct hold hold;
+	bool	    proven;
+};
+
+struct session {
+	const struct options *o;
+	struct mheap_bpf     *skel;
+	struct ring_buffer   *ring;
+	struct finder	      find;
+	struct attached	     *attached;	/* of find.object[i], or of each PID */
+	uint32_t	      nattached;
+	uint32_t	      proven, unproven;
+	uint32_t	      unknown, unfit;	/* sites left alone */
+	uint64_t	      probes;	/* bit: wanted */
+	uint64_t	      began_ns, scan_ns;
+	uint64_t	      canaries;	/* hits that are our own */
+	uint64_t	      hit_ns;	/* what one costs, measured here */
+	struct table	      table[TABLES];
+	struct gone	     *gone;	/* by PID, or commands by number */
+	uint32_t	      ngone;
+	pthread_mutex_t	      lock;	/* of rows that are gone */
+	uint32_t	      wish;
+	bool		      multi;
+	event_taker	      take;
+	void		     *take_arg;
+};
+
+/* What there was, over all CPUs. */
+struct account {
+	struct counts n;		/* without canaries */
+	uint64_t misses;		/* the kernel didn't run the program */
+	uint64_t run_ns, runs;		/* of the program, by the kernel */
+	uint64_t ns;			/* since the start */
+	bool	 lossy;
+};
+
+/* 0, or an exit status; it has said why. */
+int session_open(struct session *s, const struct options *o, uint32_t wish);
+
+/* Attaches a program of the session's to an object, for pid or everybody (-1). */
+int session_attach(struct session *s, struct bpf_program *prog,
+		   const struct object *o, pid_t pid, uint64_t probes,
+		   struct hold *ret_h);
+
+/* Looks for new objects and attaches to them. */
+int session_scan(struct session *s);
+
+/*
+ * Until interrupted, the time is up, or the count of intervals is reached: calls
+ * tick at the end of each interval.  A tick that returns other than 0 ends it.
+ */
+int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
+		void *arg);
+
+/* Takes what waits in the ring. */
+void session_drain(struct session *s);
+
+/* Detaches; what comes later isn't seen. */
+void session_stop(struct session *s);
+
+void session_account(struct session *s, struct account *ret_a);
+
+/* Says what was seen and lost, on stderr or as a line of JSON.  0 or EXIT_LOSS. */
+int session_report(struct session *s);
+
+void session_close(struct session *s);
+
+/*
+ * reap.c: rows of processes that have ended leave the kernel's tables, which would
+ * be full some day.  Each stays a row of its own where processes are told apart,
+ * else they are put together by their commands.
+ */
+void tables_open(struct session *s);
+void tables_reap(struct session *s);
+void tables_close(struct session *s);
+/* Who has shown them may forget them. */
+void tables_forget(struct session *s);
+/* NULL: nothing is known. */
+const char *gone_name(const struct session *s, uint32_t tgid);
+
+/* The whole of a plain command: open, run, stop, `show`, report, close. */
+int session_whole(const struct options *o, uint32_t wish,
+		  int (*tick)(struct session *s, void *arg),
+		  int (*show)(struct session *s, void *arg), void *arg);
+
+uint64_t now_ns(void);
+
+/* explain.c: why the kernel said no to `step`, and what to do.  Gives 3. */
+int explain(int err, const char *step, bool multi);
+
+/* canary.c */
+enum proof { PROOF_NONE, PROOF_ONCE, PROOF_TWICE, PROOF_NO_SITE };
+enum proof canary_ask(struct session *s, const struct object *o);
+/*
+ * n hits: what one costs, in ns, with all that the session does at one, and how
+ * many of them weren't counted.  0: it has no site for it.
+ */
+uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
+		      uint64_t *ret_lost);
+
+#endif

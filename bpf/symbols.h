@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * symbols.h - names for frames of user stacks, also of processes that have ended:
+ * a frame says which file (by build id) and where in it.  Over elfutils' libdwfl,
+ * which also finds separate debugging symbols.
+ *
+ * Files are learnt from what processes map, at their first hit.
+ */
+#ifndef BPF_SYMBOLS_H
+#define BPF_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/record.h"
+
+struct symbols;
+
+struct symbols *symbols_new(void);
+void symbols_free(struct symbols *y);
+
+/* Learns the files that a process maps now. */
+void symbols_learn(struct symbols *y, pid_t pid);
+/* One file.  False: no ELF file with a build id. */
+bool symbols_file(struct symbols *y, const char *path);
+
+/* "function", "[library+0x12]", "[0x12]".  What is returned lives as long as y. */
+const char *symbols_name(struct symbols *y, const struct frame *f);
+
+/* Is it in libmheap or mheapd? */
+bool symbols_of_mheap(struct symbols *y, const struct frame *f);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * top.c - `mheap-trace top`: what is going on now, a line for each process, class
+ * and kind of slow path, as rates since the last look.  On a terminal a screen
+ * (keys: s sort, p processes, c classes, q quit), else a block each interval.
+ */
+#include <curses.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/names.h"
+#include "bpf/rows.h"
+#include "tools/json.h"
+#include "tools/say.h"
+
+#define LINE	400
+
+struct top {
+	struct options	o;		/* ours: keys change it */
+	bool		screen;
+	struct agg_row *last;
+	uint32_t	nlast, nwas;
+	uint64_t	last_ns, took_ns, next_ns, looks;
+};
+
+static const struct options *sort_for;
+
+static uint64_t weight(const struct agg_row *r)
+{
+	switch (sort_for->by) {
+	case BY_TIME:
+		return r->val.sum_ns;
+	case BY_WAIT:
+		return r->val.wait_ns;
+	case BY_OBJECTS:
+		return r->val.nobj;
+	default:
+		return r->val.count;
+	}
+}
+
+static int heavier(const void *a, const void *b)
+{
+	uint64_t x = weight(a), y = weight(b);
+
+	return x != y ? x > y ? -1 : 1 : agg_key_cmp(a, b);
+}
+
+static void subtract(struct agg *a, const struct agg *b)
+{
+	a->count -= b->count;
+	a->nobj -= b->nobj;
+	a->errors -= b->errors;
+	a->sum_ns -= b->sum_ns;
+	a->wait_ns -= b->wait_ns;
+	for (int i = 0; i < HIST_SLOTS; i++)
+		a->hist[i] -= b->hist[i];
+}
+
+/* What came since the last look; only what has come. */
+static uint32_t news(struct agg_row *rows, uint32_t n, const struct agg_row *was,
+		     uint32_t nwas)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct agg_row *w = nwas ?
+			bsearch(&rows[i], was, nwas, sizeof(*was),
+				agg_key_cmp) : NULL;
+
+		if (w)
+			subtract(&rows[i].val, &w->val);
+		if (rows[i].val.count)
+			rows[out++] = rows[i];
+	}
+	return out;
+}
+
+/* Keeps all rows, sorted as they are, for the next look. */
+static bool remember(struct top *t, const struct agg_row *rows, uint32_t n)
+{
+	struct agg_row *copy = malloc((n + 1) * sizeof(*rows));
+
+	t->nlast = 0;
+	if (!copy)
+		return false;
+	memcpy(copy, rows, n * sizeof(*rows));
+	t->last = copy;
+	t->nlast = n;
+	return true;
+}
+
+static double rate(const struct top *t, uint64_t n)
+{
+	return t->took_ns ? (double)n * 1e9 / (double)t->took_ns : 0;
+}
+
+static void title(char *to, size_t size)
+{
+	snprintf(to, size, "%8s %-15s %-13s %-12s %-7s %10s %10s %8s %8s %8s "
+		 "%8s %6s", "PID", "COMMAND", "WHAT", "CLASS", "FROM", "RATE/S",
+		 "OBJECTS/S", "MEAN", "P50<", "P99<", "WAIT/S", "ERRORS");
+}
+
+static void line(struct session *s, const struct top *t,
+		 const struct agg_row *r, char *to, size_t size)
+{
+	const struct agg_key *k = &r->key;
+	const struct agg *a = &r->val;
+	char pid[16] = "all";
+
+	if (k->tgid)
+		snprintf(pid, sizeof(pid), "%u", k->tgid);
+	snprintf(to, size, "%8s %-15.15s %-13.13s %-12.12s %-7s %10.0f %10.0f "
+		 "%8s %8s %8s %8s %6" PRIu64, pid,
+		 k->tgid ? proc_name(s, k->tgid).s : "",
+		 probe_names[k->probe].name,
+		 t->o.by_class ? sub_name(k->probe, k->sub).s : "all",
+		 level_name(k->level), rate(t, a->count), rate(t, a->nobj),
+		 ns_text(a->sum_ns / a->count).s,
+		 ns_text(agg_quantile(a, .5) + 1).s,
+		 ns_text(agg_quantile(a, .99) + 1).s,
+		 ns_text((uint64_t)rate(t, a->wait_ns)).s, a->errors);
+}
+
+static void summary(struct session *s, const struct top *t, uint32_t n, char *to,
+		    size_t size)
+{
+	static const char *const by[] = { "count", "time", "wait", "objects" };
+	struct account a;
+
+	session_account(s, &a);
+	snprintf(to, size, "%u of %u objects proven, %" PRIu64 " hits, %" PRIu64
+		 " lost in tables, cost %s a hit; %u rows by %s", s->proven,
+		 s->find.n, a.n.hits, a.n.map_full, ns_text(s->hit_ns).s, n,
+		 by[t->o.by]);
+}
+
+static void json_row(struct session *s, const struct top *t,
+		     const struct agg_row *r)
+{
+	struct json_object *o = json_new();
+	const struct agg_key *k = &r->key;
+
+	json_text(o, "type", "top", 8);
+	json_u64(o, "ns", t->took_ns);
+	json_text(o, "probe", probe_names[k->probe].name, 32);
+	if (k->tgid) {
+		json_u64(o, "pid", k->tgid);
+		json_text(o, "command", proc_name(s, k->tgid).s, 40);
+	}
+	if (t->o.by_class)
+		json_text(o, "class", sub_name(k->probe, k->sub).s, 40);
+	json_u64(o, "level", k->level);
+	json_u64(o, "count", r->val.count);
+	json_u64(o, "objects", r->val.nobj);
+	json_u64(o, "sum_ns", r->val.sum_ns);
+	json_u64(o, "p50_ns", agg_quantile(&r->val, .5));
+	json_u64(o, "p99_ns", agg_quantile(&r->val, .99));
+	json_u64(o, "wait_ns", r->val.wait_ns);
+	json_u64(o, "errors", r->val.errors);
+	json_print(o);
+}
+
+static void show_plain(struct session *s, const struct top *t,
+		       const struct agg_row *rows, uint32_t n)
+{
+	char text[LINE];
+
+	summary(s, t, n, text, sizeof(text));
+	puts(text);
+	title(text, sizeof(text));
+	puts(text);
+	for (uint32_t i = 0; i < n && i < t->o.rows; i++) {
+		line(s, t, &rows[i], text, sizeof(text));
+		puts(text);
+	}
+	putchar('\n');
+}
+
+static void show_screen(struct session *s, const struct top *t,
+			const struct agg_row *rows, uint32_t n)
+{
+	char text[LINE];
+
+	erase();
+	summary(s, t, n, text, sizeof(text));
+	mvaddnstr(0, 0, text, COLS);
+	title(text, sizeof(text));
+	attron(A_REVERSE);
+	mvaddnstr(2, 0, text, COLS);
+	attroff(A_REVERSE);
+	for (uint32_t i = 0; i < n && (int)i + 3 < LINES; i++) {
+		line(s, t, &rows[i], text, sizeof(text));
+		mvaddnstr((int)i + 3, 0, text, COLS);
+	}
+	refresh();
+}
+
+static void show(struct session *s, const struct top *t,
+		 const struct agg_row *rows, uint32_t n)
+{
+	if (t->screen) {
+		show_screen(s, t, rows, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n && t->o.json; i++)
+		json_row(s, t, &rows[i]);
+	if (!t->o.json)
+		show_plain(s, t, rows, n);
+	fflush(stdout);
+}
+
+/* Takes a look; shows what has come since the last one, if that may be compared. */
+static int look(struct session *s, struct top *t, bool compare)
+{
+	uint32_t n, all;
+	struct agg_row *rows = rows_agg(s, &n), *was = t->last;
+	uint64_t now = now_ns();
+	bool kept;
+
+	if (!rows)
+		return refuse(EXIT_FAULT, "out of memory");
+	all = n = rows_fold(rows, n, t->o.by_process, t->o.by_class);
+	t->last = NULL;
+	kept = remember(t, rows, all);
+	t->took_ns = now - t->last_ns;
+	t->last_ns = now;
+	if (compare) {
+		n = news(rows, n, was, t->nwas);
+		sort_for = &t->o;
+		qsort(rows, n, sizeof(*rows), heavier);
+		show(s, t, rows, n);
+	}
+	t->nwas = t->nlast;
+	tables_forget(s);
+	free(was);
+	free(rows);
+	return kept ? 0 : refuse(EXIT_FAULT, "out of memory");
+}
+
+/* -1: to end. */
+static int keys(struct session *s, struct top *t)
+{
+	int key = t->screen ? getch() : ERR;
+
+	if (key == 'q')
+		return -1;
+	if (key == 's')
+		t->o.by = t->o.by == BY_OBJECTS ? BY_COUNT : t->o.by + 1;
+	if (key != 'p' && key != 'c')
+		return 0;
+	if (key == 'p')
+		t->o.by_process = !t->o.by_process;
+	else
+		t->o.by_class = !t->o.by_class;
+	return look(s, t, false);
+}
+
+static int tick(struct session *s, void *arg)
+{
+	struct top *t = arg;
+	int r = keys(s, t);
+
+	if (r || now_ns() < t->next_ns)
+		return r;
+	t->next_ns += (uint64_t)(t->o.interval_s * 1e9);
+	r = look(s, t, true);
+	t->looks++;
+	return r ? r : t->o.count && t->looks == t->o.count ? -1 : 0;
+}
+
+static void screen_begin(struct top *t)
+{
+	t->screen = !t->o.plain && !t->o.json && isatty(STDOUT_FILENO) &&
+		    initscr();
+	if (!t->screen)
+		return;
+	cbreak();
+	noecho();
+	curs_set(0);
+	nodelay(stdscr, TRUE);
+}
+
+static int run(struct session *s, struct top *t)
+{
+	int r;
+
+	t->last_ns = s->began_ns;
+	t->next_ns = s->began_ns + (uint64_t)(t->o.interval_s * 1e9);
+	screen_begin(t);
+	r = session_run(s, tick, t);
+	if (t->screen)
+		endwin();
+	free(t->last);
+	return r < 0 ? 0 : r;
+}
+
+int trace_top(const struct options *o)
+{
+	struct top t = { .o = *o };
+	struct session s = { 0 };
+	struct options often = *o;
+	int r, lost;
+
+	if (t.o.interval_s <= 0)
+		t.o.interval_s = 1;
+	often.interval_s = t.o.interval_s < .2 ? t.o.interval_s : .2;
+	often.count = 0;
+	r = session_open(&s, &often, 0);
+	if (!r) {
+		r = run(&s, &t);
+		session_stop(&s);
+		lost = session_report(&s);
+		r = r ? r : lost;
+	}
+	session_close(&s);
+	return r;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.c - the loop of a session: events every 50 ms, or sooner if the ring
+ * fills; new objects every two seconds; the command's tick at each interval.
+ */
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/session.h"
+#include "tools/say.h"
+
+#define DRAIN_NS	50000000ULL
+#define SCAN_NS		2000000000ULL
+#define NEVER		UINT64_MAX
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction a = { .sa_handler = interrupt };
+
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void wait_until(const struct session *s, uint64_t when)
+{
+	uint64_t now = now_ns(), ns = when > now ? when - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(ns / 1000000000),
+			      .tv_nsec = (long)(ns % 1000000000) };
+	struct pollfd p = { .fd = s->ring ? ring_buffer__epoll_fd(s->ring) : -1,
+			    .events = POLLIN };
+
+	ppoll(&p, 1, &t, NULL);
+}
+
+/* Each -p process is gone, and nothing more can come. */
+static bool all_gone(const struct session *s)
+{
+	for (uint32_t i = 0; i < s->o->npids; i++)
+		if (!kill(s->o->pid[i], 0) || errno != ESRCH)
+			return false;
+	return s->o->npids > 0;
+}
+
+static void scan_if_due(struct session *s)
+{
+	int r;
+
+	if (now_ns() - s->scan_ns < SCAN_NS)
+		return;
+	tables_reap(s);
+	r = session_scan(s);
+	if (r)
+		refuse(0, "can't attach to what has appeared: %s", strerror(-r));
+}
+
+int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
+		void *arg)
+{
+	uint64_t each = (uint64_t)(s->o->interval_s * 1e9), ticks = 0;
+	uint64_t next = each ? s->began_ns + each : NEVER;
+	uint64_t end = s->o->duration_s > 0 ?
+		       s->began_ns + (uint64_t)(s->o->duration_s * 1e9) : NEVER;
+	uint64_t drain = s->ring ? DRAIN_NS : SCAN_NS;
+	int r = 0;
+
+	catch_signals();
+	while (!r && !interrupted && now_ns() < end && !all_gone(s)) {
+		wait_until(s, earlier(earlier(next, end), now_ns() + drain));
+		session_drain(s);
+		scan_if_due(s);
+		if (now_ns() < next || interrupted)
+			continue;
+		next += each;
+		r = tick ? tick(s, arg) : 0;
+		if (s->o->count && ++ticks == s->o->count)
+			break;
+	}
+	session_drain(s);
+	return r;
+}
+
+int session_whole(const struct options *o, uint32_t wish,
+		  int (*tick)(struct session *s, void *arg),
+		  int (*show)(struct session *s, void *arg), void *arg)
+{
+	struct session s = { 0 };
+	int r = session_open(&s, o, wish), lost;
+
+	if (!r) {
+		r = session_run(&s, tick, arg);
+		session_stop(&s);
+		if (!r && show)
+			r = show(&s, arg);
+		lost = session_report(&s);
+		r = r ? r : lost;
+	}
+	session_close(&s);
+	return r;
+}

@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What is printed for programs is what they expect: JSON, OpenMetrics in a file and
+# over HTTP, recordings.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
+need_bpf
+
+# strict FILE: is it OpenMetrics, as far as we use it?
+strict() {
+	awk '
+	function bad(why) { print FILENAME ":" FNR ": " why ": " $0; failed = 1 }
+	ended { bad("after the end") }
+	/^# EOF$/ { ended = 1; next }
+	/^# TYPE [a-z_]+ (counter|gauge|histogram)$/ {
+		if ($3 in type)
+			bad("a family twice")
+		family = $3; type[$3] = $4; next
+	}
+	/^# (HELP|UNIT) / {
+		if ($3 != family)
+			bad("not of the family")
+		if ($2 == "UNIT" && family !~ ("_" $4 "$"))
+			bad("the unit is not in the name")
+		next
+	}
+	/^[a-z_]+(\{([a-z_]+="([^"\\]|\\.)*",?)*\})? -?[0-9.e+-]+$/ {
+		name = $0; sub(/[{ ].*/, "", name)
+		series = $0; sub(/ [^ ]*$/, "", series)
+		if (series in seen)
+			bad("a series twice")
+		seen[series] = 1
+		t = type[family]
+		rest = substr(name, length(family) + 1)
+		if (substr(name, 1, length(family)) != family ||
+		    (t == "counter" && rest != "_total") ||
+		    (t == "gauge" && rest != "") ||
+		    (t == "histogram" && rest !~ /^_(bucket|count|sum)$/))
+			bad("not of the family")
+		if (rest == "_bucket") {
+			if (series ~ /le="\+Inf"/) inf = $NF
+			if ($NF + 0 < last + 0 && series !~ first)
+				bad("buckets go down")
+			last = $NF; first = "le=\"2.56e-07\""
+		}
+		if (rest == "_count" && $NF != inf)
+			bad("the count is not that of +Inf")
+		next
+	}
+	{ bad("what is this") }
+	END { exit failed || !ended }' "$1"
+}
+
+tracer file export -o "$dir/metrics" --label-pid -i 0.1 --lib "$fire"
+"$fire" pairs 50 || fail "fire pairs"
+ends_tracer file
+strict "$dir/metrics" || fail "the file is no OpenMetrics"
+tracer once export --lib "$fire"
+"$fire" pairs 50 || fail "fire pairs"
+ends_tracer once
+strict "$dir/once.out" || fail "no OpenMetrics"
+line='mheap_slow_paths_total{probe="refill_done",class="16",lifetime="owned"'
+grep -qF "$line,level=\"cache\",command=\"fire\"} 100" "$dir/once.out" || {
+	cat "$dir/once.out"
+	fail "not 100 refills of 16 bytes"
+}
+grep -q '^mheap_slow_path_errors_total.*lifetime="shared".* 100$' \
+	"$dir/once.out" || fail "not 100 errors"
+
+port=$((20000 + $$ % 20000))
+tracer http export --listen $port --lib "$fire"
+bash -c "exec 3<>/dev/tcp/127.0.0.1/$port
+	printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; cat <&3" >"$dir/answer" ||
+	fail "no answer over HTTP"
+ends_tracer http
+grep -q '^HTTP/1.. 200' "$dir/answer" || fail "$(head -n 1 "$dir/answer")"
+sed '1,/^\r*$/d' "$dir/answer" >"$dir/body"
+strict "$dir/body" || fail "what HTTP answers is no OpenMetrics"
+
+# JSON of each command parses, a line an object.
+if command -v python3 >/dev/null; then
+	for c in events hist locks frees top selftest; do
+		"$trace" $c --json -d 1 --lib "$fire" >"$dir/json" 2>"$dir/said" &
+		last=$!
+		sleep 0.3
+		"$fire" args
+		wait $last || fail "$c --json: $(cat "$dir/said")"
+		python3 -c 'import json, sys
+for line in sys.stdin:
+    assert isinstance(json.loads(line), dict)' <"$dir/json" ||
+			fail "$c --json"
+		grep -q '"type"' "$dir/json" || fail "$c --json says nothing"
+	done
+fi
+
+# A recording plays as it was seen.
+"$trace" record "$dir/rec" -d 1 --lib "$fire" 2>"$dir/said" &
+last=$!
+until_true 10 grep -q tracing "$dir/said" || fail "record does not trace"
+"$fire" pairs 50 || fail "fire pairs"
+wait $last || fail "record: $(cat "$dir/said")"
+"$trace" replay "$dir/rec" --json >"$dir/play" || fail "replay"
+[ "$(grep -c '"type":"event"' "$dir/play")" = 200 ] || fail "replay: events"
+[ "$(grep '"type":"stats"' "$dir/play" | field hits)" = 200 ] ||
+	fail "replay: hits"
+head -c 1000 "$dir/rec" >"$dir/cut"
+! "$trace" replay "$dir/cut" >/dev/null 2>"$dir/said" ||
+	fail "a recording that was cut off plays to the end"
+grep -q 'cut off' "$dir/said" || fail "cut off: $(cat "$dir/said")"
+! "$trace" replay "$fire" >/dev/null 2>"$dir/said" || fail "plays a program"
+grep -q 'no recording' "$dir/said" || fail "no recording: $(cat "$dir/said")"
+echo "output.sh: well formed"
