@@ -110,6 +110,7 @@ static void line(struct session *s, const struct top *t,
 {
 	const struct agg_key *k = &r->key;
 	const struct agg *a = &r->val;
+	bool timed = probe_at[k->probe].dur_ns || probe_at[k->probe].wait_ns;
 	char pid[16] = "all";
 
 	if (k->tgid)
@@ -120,10 +121,11 @@ static void line(struct session *s, const struct top *t,
 		 probe_names[k->probe].name,
 		 t->o.by_class ? sub_name(k->probe, k->sub).s : "all",
 		 level_name(k->level), rate(t, a->count), rate(t, a->nobj),
-		 ns_text(a->sum_ns / a->count).s,
-		 ns_text(agg_quantile(a, .5) + 1).s,
-		 ns_text(agg_quantile(a, .99) + 1).s,
-		 ns_text((uint64_t)rate(t, a->wait_ns)).s, a->errors);
+		 timed ? ns_text(a->sum_ns / a->count).s : "-",
+		 timed ? ns_text(agg_quantile(a, .5) + 1).s : "-",
+		 timed ? ns_text(agg_quantile(a, .99) + 1).s : "-",
+		 timed ? ns_text((uint64_t)rate(t, a->wait_ns)).s : "-",
+		 a->errors);
 }
 
 static void summary(struct session *s, const struct top *t, uint32_t n, char *to,

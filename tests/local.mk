@@ -105,6 +105,7 @@ SCRIPT_TESTS = \
 	%D%/system/strangers.sh \
 	%D%/system/tmpfs.sh \
 	%D%/system/tools.sh \
+	%D%/trace/counters.sh \
 	%D%/trace/denied.sh \
 	%D%/trace/exact.sh \
 	%D%/trace/golden.sh \

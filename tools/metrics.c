@@ -24,16 +24,13 @@ static bool is_counter(const char *key)
 	return false;
 }
 
-void metric_total(const char *heap, const char *key, uint64_t n,
-		  const char *help)
+void metric_total(const char *heap, const char *key, uint64_t n)
 {
 	bool counter = is_counter(key);
 
-	while (*help == ' ')
-		help++;
-	printf("# TYPE mheap_%s %s\n# HELP mheap_%s %s\n"
+	printf("# TYPE mheap_%s %s\n# HELP mheap_%s See mh_stats(3).\n"
 	       "mheap_%s%s{heap=\"%s\"} %" PRIu64 "\n", key,
-	       counter ? "counter" : "gauge", key, help, key,
+	       counter ? "counter" : "gauge", key, key,
 	       counter ? "_total" : "", heap, n);
 }
 

@@ -9,8 +9,7 @@ struct heap_count;
 struct mh_stats;
 
 /* One gauge or counter of struct mh_stats by its name there. */
-void metric_total(const char *heap, const char *key, uint64_t n,
-		  const char *help);
+void metric_total(const char *heap, const char *key, uint64_t n);
 
 /* Spans and objects per class, and what clients have counted; then the end. */
 void metric_classes(const struct view *v, const char *heap,

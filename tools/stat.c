@@ -196,11 +196,11 @@ static void json_all(const struct view *v, const struct place *p,
 static void metrics_all(const struct view *v, const struct place *p,
 			const struct mh_stats *s, const struct heap_count *n)
 {
-	metric_total(p->name, "up", view_daemon_pid(v, p) != 0,
-		     "Whether a daemon serves the heap.");
+	printf("# TYPE mheap_up gauge\n# HELP mheap_up Does a daemon serve it?\n"
+	       "mheap_up{heap=\"%s\"} %d\n", p->name,
+	       view_daemon_pid(v, p) != 0);
 	for (size_t i = 0; i < FIELDS; i++)
-		metric_total(p->name, fields[i].key, field_of(s, &fields[i]),
-			     fields[i].help);
+		metric_total(p->name, fields[i].key, field_of(s, &fields[i]));
 	metric_classes(v, p->name, n);
 }
 

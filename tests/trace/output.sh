@@ -5,59 +5,14 @@
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 need_bpf
 
-# strict FILE: is it OpenMetrics, as far as we use it?
-strict() {
-	awk '
-	function bad(why) { print FILENAME ":" FNR ": " why ": " $0; failed = 1 }
-	ended { bad("after the end") }
-	/^# EOF$/ { ended = 1; next }
-	/^# TYPE [a-z_]+ (counter|gauge|histogram)$/ {
-		if ($3 in type)
-			bad("a family twice")
-		family = $3; type[$3] = $4; next
-	}
-	/^# (HELP|UNIT) / {
-		if ($3 != family)
-			bad("not of the family")
-		if ($2 == "UNIT" && family !~ ("_" $4 "$"))
-			bad("the unit is not in the name")
-		next
-	}
-	/^[a-z_]+(\{([a-z_]+="([^"\\]|\\.)*",?)*\})? -?[0-9.e+-]+$/ {
-		name = $0; sub(/[{ ].*/, "", name)
-		series = $0; sub(/ [^ ]*$/, "", series)
-		if (series in seen)
-			bad("a series twice")
-		seen[series] = 1
-		t = type[family]
-		rest = substr(name, length(family) + 1)
-		if (substr(name, 1, length(family)) != family ||
-		    (t == "counter" && rest != "_total") ||
-		    (t == "gauge" && rest != "") ||
-		    (t == "histogram" && rest !~ /^_(bucket|count|sum)$/))
-			bad("not of the family")
-		if (rest == "_bucket") {
-			if (series ~ /le="\+Inf"/) inf = $NF
-			if ($NF + 0 < last + 0 && series !~ first)
-				bad("buckets go down")
-			last = $NF; first = "le=\"2.56e-07\""
-		}
-		if (rest == "_count" && $NF != inf)
-			bad("the count is not that of +Inf")
-		next
-	}
-	{ bad("what is this") }
-	END { exit failed || !ended }' "$1"
-}
-
 tracer file export -o "$dir/metrics" --label-pid -i 0.1 --lib "$fire"
 "$fire" pairs 50 || fail "fire pairs"
 ends_tracer file
-strict "$dir/metrics" || fail "the file is no OpenMetrics"
+is_openmetrics "$dir/metrics" || fail "the file is no OpenMetrics"
 tracer once export --lib "$fire"
 "$fire" pairs 50 || fail "fire pairs"
 ends_tracer once
-strict "$dir/once.out" || fail "no OpenMetrics"
+is_openmetrics "$dir/once.out" || fail "no OpenMetrics"
 line='mheap_slow_paths_total{probe="refill_done",class="16",lifetime="owned"'
 grep -qF "$line,level=\"cache\",command=\"fire\"} 100" "$dir/once.out" || {
 	cat "$dir/once.out"
@@ -74,7 +29,7 @@ bash -c "exec 3<>/dev/tcp/127.0.0.1/$port
 ends_tracer http
 grep -q '^HTTP/1.. 200' "$dir/answer" || fail "$(head -n 1 "$dir/answer")"
 sed '1,/^\r*$/d' "$dir/answer" >"$dir/body"
-strict "$dir/body" || fail "what HTTP answers is no OpenMetrics"
+is_openmetrics "$dir/body" || fail "what HTTP answers is no OpenMetrics"
 
 # JSON of each command parses, a line an object.
 if command -v python3 >/dev/null; then

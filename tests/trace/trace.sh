@@ -10,6 +10,8 @@ MHEAP_SOCKET=$sock
 export MHEAP_SOCKET
 
 trace=${MHEAP_TRACE:-$builddir/mheap-trace}
+MHEAP_TRACE=$trace
+export MHEAP_TRACE
 here=$builddir/tests/trace
 fire=$here/fire
 
@@ -74,4 +76,49 @@ field() {
 # stat_of NAME KEY: of the account that NAME printed at its end, as JSON
 stat_of() {
 	grep '"type":"stats"' "$dir/$1.out" | field "$2"
+}
+
+# is_openmetrics FILE: is it OpenMetrics, as far as we use it?
+is_openmetrics() {
+	awk '
+	function bad(why) { print FILENAME ":" FNR ": " why ": " $0; failed = 1 }
+	ended { bad("after the end") }
+	/^# EOF$/ { ended = 1; next }
+	/^# TYPE [a-z_]+ (counter|gauge|histogram)$/ {
+		if ($3 in type)
+			bad("a family twice")
+		family = $3; type[$3] = $4; next
+	}
+	/^# (HELP|UNIT) / {
+		if ($3 != family)
+			bad("not of the family")
+		if ($2 == "UNIT" && family !~ ("_" $4 "$"))
+			bad("the unit is not in the name")
+		next
+	}
+	/^[a-z_]+(\{([a-z_]+="([^"\\]|\\.)*",?)*\})? -?[0-9.e+-]+$/ {
+		name = $0; sub(/[{ ].*/, "", name)
+		series = $0; sub(/ [^ ]*$/, "", series)
+		if (series in seen)
+			bad("a series twice")
+		seen[series] = 1
+		t = type[family]
+		rest = substr(name, length(family) + 1)
+		if (substr(name, 1, length(family)) != family ||
+		    (t == "counter" && rest != "_total") ||
+		    (t == "gauge" && rest != "") ||
+		    (t == "histogram" && rest !~ /^_(bucket|count|sum)$/))
+			bad("not of the family")
+		if (rest == "_bucket") {
+			if (series ~ /le="\+Inf"/) inf = $NF
+			if ($NF + 0 < last + 0 && series !~ first)
+				bad("buckets go down")
+			last = $NF; first = "le=\"2.56e-07\""
+		}
+		if (rest == "_count" && $NF != inf)
+			bad("the count is not that of +Inf")
+		next
+	}
+	{ bad("what is this") }
+	END { exit failed || !ended }' "$1"
 }
