@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/record.h"
@@ -77,6 +78,15 @@ enum proof canary_ask(struct session *s, const struct object *o)
 	return !came ? PROOF_NONE : came == 1 ? PROOF_ONCE : PROOF_TWICE;
 }
 
+/* Of this thread: others may be using the CPU meanwhile. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
 		      uint64_t *ret_lost)
 {
@@ -85,10 +95,10 @@ uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
 
 	if (!canary_map(o, &c))
 		return 0;
-	began = now_ns();
+	began = cpu_ns();
 	for (uint32_t i = 0; i < n; i++)
 		c.run(TOKEN, sh_abi());
-	ns = now_ns() - began;
+	ns = cpu_ns() - began;
 	munmap(c.map, c.len);
 	s->canaries += n;
 	*ret_lost = n - (canary_hits(s) - before);

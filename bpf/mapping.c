@@ -56,9 +56,10 @@ static bool parse(char *line, struct mapping *ret_m)
 	int at = 0;
 
 	line[strcspn(line, "\n")] = 0;
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64 " %n",
-		   &ret_m->start, &ret_m->end, mode, &ret_m->major,
-		   &ret_m->minor, &ret_m->ino, &at) != 6 || !at)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64
+		   " %x:%x %" SCNu64 " %n", &ret_m->start, &ret_m->end, mode,
+		   &ret_m->offset, &ret_m->major, &ret_m->minor, &ret_m->ino,
+		   &at) != 7 || !at)
 		return false;
 	ret_m->path = line + at;
 	return mode[2] == 'x' && ret_m->ino && ret_m->path[0] == '/';

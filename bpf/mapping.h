@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 struct mapping {
-	uint64_t    start, end, ino;
+	uint64_t    start, end, offset, ino;
 	unsigned    major, minor;
 	const char *path;		/* as the process sees it */
 };

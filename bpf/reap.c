@@ -57,10 +57,16 @@ const char *gone_name(const struct session *s, uint32_t tgid)
 	return NULL;
 }
 
+/* A stack's addresses are a process's own. */
+static bool tells_apart(const struct session *s)
+{
+	return s->o->by_process || s->wish & WISH_STACKS;
+}
+
 /* Its number as a command, or its PID where processes are told apart. */
 static uint32_t remember(struct session *s, uint32_t tgid, const struct proc *p)
 {
-	bool apart = s->o->by_process;
+	bool apart = tells_apart(s);
 	struct gone *more;
 
 	for (uint32_t i = 0; i < s->ngone; i++)
@@ -121,7 +127,7 @@ static void fold_gone(struct session *s)
 {
 	struct table *t = &s->table[TABLE_AGG];
 
-	if (!s->o->by_process)
+	if (!tells_apart(s))
 		t->ngone = rows_fold((struct agg_row *)(void *)t->gone, t->ngone,
 				     true, true);
 }

@@ -73,7 +73,7 @@ static bool is_site(const char *name)
 	return !strncmp(name, "probe_", 6);
 }
 
-static struct flame *climb(struct stacks *k, struct flame *at,
+static struct flame *climb(struct stacks *k, struct flame *at, pid_t pid,
 			   const struct stack *stack)
 {
 	int n = 0;
@@ -81,12 +81,13 @@ static struct flame *climb(struct stacks *k, struct flame *at,
 	while (n < STACK_FRAMES && stack->frame[n].status != FRAME_NONE)
 		n++;
 	while (n-- && at) {
-		const char *name = symbols_name(k->symbols, &stack->frame[n]);
+		struct frame f = symbols_frame(k->symbols, pid,
+					       &stack->frame[n]);
+		const char *name = symbols_name(k->symbols, &f);
 
 		if (n || !is_site(name))
 			at = flame_step(at, name,
-					symbols_of_mheap(k->symbols,
-							 &stack->frame[n]) ?
+					symbols_of_mheap(k->symbols, &f) ?
 					FLAME_MHEAP : FLAME_FRAME);
 	}
 	return at;
@@ -108,7 +109,7 @@ static bool add(struct session *s, struct stacks *k, const struct stack_row *r)
 			 proc_name(s, r->key.tgid).s);
 	at = flame_step(k->root, who, FLAME_PROCESS);
 	if (at)
-		at = climb(k, at, &stack);
+		at = climb(k, at, (pid_t)r->key.tgid, &stack);
 	leaf_name(&r->key, leaf, sizeof(leaf));
 	if (at)
 		at = flame_step(at, leaf, FLAME_EVENT);

@@ -32,11 +32,18 @@ struct named {
 	char	     text[];
 };
 
+/* Where a process has mapped a file. */
+struct range {
+	pid_t	 pid;
+	uint64_t start, end, offset;
+	uint8_t	 id[ID_BYTES];
+};
+
 struct symbols {
-	struct file *file;
-	uint32_t     n;
-	void	    *seen;		/* a tree of mappings */
-	void	    *named;		/* a tree of frames */
+	struct file  *file;
+	struct range *range;
+	uint32_t      n, nranges;
+	void	     *named;		/* a tree of frames */
 };
 
 static const Dwfl_Callbacks callbacks = {
@@ -62,7 +69,7 @@ void symbols_free(struct symbols *y)
 		free(y->file[i].path);
 	}
 	free(y->file);
-	mapping_forget(&y->seen);
+	free(y->range);
 	tdestroy(y->named, free);
 	free(y);
 }
@@ -118,17 +125,48 @@ bool symbols_file(struct symbols *y, const char *path)
 	return fd >= 0 && add(y, fd, path);
 }
 
+static void add_range(struct symbols *y, pid_t pid, const struct mapping *m,
+		      const uint8_t *id)
+{
+	struct range *more = realloc(y->range,
+				     (y->nranges + 1) * sizeof(*more));
+
+	if (!more)
+		return;
+	y->range = more;
+	more[y->nranges] = (struct range){ .pid = pid, .start = m->start,
+					   .end = m->end, .offset = m->offset };
+	memcpy(more[y->nranges++].id, id, ID_BYTES);
+}
+
 static int learn(pid_t pid, const struct mapping *m, void *arg)
 {
 	struct symbols *y = arg;
-	int fd;
+	uint8_t id[ID_BYTES];
+	int fd = mapping_open(pid, m);
 
-	if (mapping_first_time(&y->seen, m) <= 0)
-		return 0;
-	fd = mapping_open(pid, m);
+	if (fd >= 0 && read_id(fd, id))
+		add_range(y, pid, m, id);
 	if (fd >= 0)
 		add(y, fd, m->path);
 	return 0;
+}
+
+struct frame symbols_frame(struct symbols *y, pid_t pid, const struct frame *f)
+{
+	struct frame in = *f;
+
+	for (uint32_t i = 0; f->status == FRAME_ADDRESS && i < y->nranges; i++) {
+		const struct range *r = &y->range[i];
+
+		if (r->pid != pid || f->at < r->start || f->at >= r->end)
+			continue;
+		in.status = FRAME_FILE;
+		in.at = f->at - r->start + r->offset;
+		memcpy(in.build_id, r->id, ID_BYTES);
+		break;
+	}
+	return in;
 }
 
 void symbols_learn(struct symbols *y, pid_t pid)

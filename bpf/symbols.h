@@ -25,6 +25,12 @@ void symbols_learn(struct symbols *y, pid_t pid);
 /* One file.  False: no ELF file with a build id. */
 bool symbols_file(struct symbols *y, const char *path);
 
+/*
+ * The frame of a process as one of a file, if it isn't: the kernel gives an address
+ * where the file's build id was not in memory yet.
+ */
+struct frame symbols_frame(struct symbols *y, pid_t pid, const struct frame *f);
+
 /* "function", "[library+0x12]", "[0x12]".  What is returned lives as long as y. */
 const char *symbols_name(struct symbols *y, const struct frame *f);
 

@@ -138,6 +138,7 @@ TEST_HELPERS = \
 	%D%/system/wire_client \
 	%D%/trace/fire \
 	%D%/trace/holder \
+	%D%/trace/leaker \
 	%D%/trace/passer \
 	%D%/trace/refiller \
 	$(NULL)
@@ -147,6 +148,8 @@ TEST_HELPERS = \
 %C%_multi_full_LDADD = libmheap.la
 %C%_multi_paths_LDADD = libmheap.la
 %C%_trace_fire_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
+%C%_trace_leaker_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
+%C%_trace_leaker_LDADD = libmheap.la
 %C%_trace_passer_LDADD = libmheap.la
 
 %C%_multi_soak_SOURCES = \
