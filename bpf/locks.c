@@ -94,5 +94,5 @@ static int show(struct session *s, void *arg)
 
 int trace_locks(const struct options *o)
 {
-	return session_whole(o, 0, o->interval_s > 0 ? show : NULL, show, NULL);
+	return session_whole(o, WISH_LOCKS, o->interval_s > 0 ? show : NULL, show, NULL);
 }

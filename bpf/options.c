@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/names.h"
 #include "bpf/trace.h"
 #include "shm/segment.h"
 
@@ -21,6 +22,7 @@
 #define KEY_PLAIN	266
 #define KEY_ONE		267
 #define KEY_STARTS	268
+#define KEY_PROBE	269
 
 #define OPTIONS_MAX	32
 #define RING_LEAST	(64u << 10)
@@ -38,6 +40,8 @@ static const struct known {
 	  "SIZE large is what has none", 1 } },
 	{ TAKES_TRACING, { "min", 'm', "MICROSECONDS", 0,
 	  "Only what took or waited at least so long", 1 } },
+	{ TAKES_TRACING, { "probe", KEY_PROBE, "NAME[,NAME]", 0,
+	  "Only these probes, instead of what the command shows", 1 } },
 	{ TAKES_TRACING, { "duration", 'd', "SECONDS", 0,
 	  "End after so long (else when interrupted)", 1 } },
 	{ TAKES_INTERVAL, { "interval", 'i', "SECONDS", 0,
@@ -172,6 +176,18 @@ static void take_class(struct argp_state *state, struct options *o,
 	o->any_class = false;
 }
 
+static void take_probes(struct argp_state *state, struct options *o, char *list)
+{
+	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+		uint32_t probe = probe_find(p);
+
+		if (!probe)
+			argp_error(state, "--probe %s: there is none; "
+				   "mheap-trace list shows them", p);
+		o->probes |= 1ULL << probe;
+	}
+}
+
 static void take_by(struct argp_state *state, struct options *o, const char *s)
 {
 	static const char *const name[] = { "count", "time", "wait",
@@ -248,6 +264,9 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		break;
 	case 'r':
 		o->rows = (uint32_t)number(state, "-r", arg, UINT32_MAX);
+		break;
+	case KEY_PROBE:
+		take_probes(state, o, arg);
 		break;
 	case KEY_BY:
 		take_by(state, o, arg);

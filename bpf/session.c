@@ -42,12 +42,25 @@ static int be_quiet(enum libbpf_print_level level, const char *format,
 	       0;
 }
 
-static uint64_t probes_wanted(uint32_t wish)
+/*
+ * A probe costs a trap at each hit, so a command attaches those that it shows.
+ * remote_free fires at each free of another's object, and is seen only by who asks
+ * for it or for every event.
+ */
+static uint64_t probes_wanted(const struct options *o, uint32_t wish)
 {
 	uint64_t all = 0;
 
+	if (o->probes)
+		return o->probes | SELFTEST;
+	if (wish & WISH_LOCKS)
+		return 1ULL << P_lock_wait_done | SELFTEST;
+	if (wish & WISH_FREES)
+		return 1ULL << P_remote_free | SELFTEST;
 	for (uint32_t p = P_none + 1; p < P_COUNT; p++)
-		if (wish & WISH_STARTS || !strstr(probe_names[p].name, "_start"))
+		if ((wish & WISH_STARTS ||
+		     !strstr(probe_names[p].name, "_start")) &&
+		    (wish & WISH_EVENTS || p != P_remote_free))
 			all |= 1ULL << p;
 	return all;
 }
@@ -105,7 +118,8 @@ static int load(struct session *s)
 						      ATTACH_UPROBE_MULTI);
 	}
 	bpf_map__set_max_entries(s->skel->maps.ring,
-				 s->wish ? s->o->ring_bytes : 4096);
+				 s->wish & (WISH_EVENTS | WISH_STACKS) ?
+				 s->o->ring_bytes : 4096);
 	r = mheap_bpf__load(s->skel);
 	if (!r)
 		r = pids_all(s);
@@ -279,7 +293,7 @@ int session_open(struct session *s, const struct options *o, uint32_t wish)
 	int r;
 
 	*s = (struct session){ .o = o, .wish = wish, .multi = !o->one_by_one,
-			       .probes = probes_wanted(wish),
+			       .probes = probes_wanted(o, wish),
 			       .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .take = s->take, .take_arg = s->take_arg };
 	libbpf_set_print(be_quiet);

@@ -23,6 +23,8 @@ struct ring_buffer;
 #define WISH_EVENTS	(1u << 0)
 #define WISH_STACKS	(1u << 1)
 #define WISH_STARTS	(1u << 2)	/* the *_start probes, too */
+#define WISH_LOCKS	(1u << 3)	/* nothing but waits for locks */
+#define WISH_FREES	(1u << 4)	/* nothing but frees of others' objects */
 
 /* Events come in the order of the ring. */
 typedef void (*event_taker)(const struct event *e, void *arg);

@@ -29,6 +29,7 @@ struct options {
 	uint64_t    classes[CLASS_WORDS];
 	bool	    any_class;
 	uint64_t    min_ns;
+	uint64_t    probes;		/* bit: --probe; 0: the command's */
 	double	    duration_s;		/* 0: until interrupted */
 	double	    interval_s;
 	uint64_t    count;		/* of intervals, 0: no end */
