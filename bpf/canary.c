@@ -102,5 +102,5 @@ uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
 	munmap(c.map, c.len);
 	s->canaries += n;
 	*ret_lost = n - (canary_hits(s) - before);
-	return ns / n;
+	return n ? ns / n : 0;
 }

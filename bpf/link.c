@@ -55,9 +55,10 @@ static int link_multi(const struct attach *a, struct hold *h)
 static int link_one(const struct attach *a, const struct site *s,
 		    struct hold *h)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts,
-		.ref_ctr_offset = s->semaphore,
-		.bpf_cookie = COOKIE(s->probe, s->nargs));
+	struct bpf_uprobe_opts opts = {
+		.sz = sizeof(opts), .ref_ctr_offset = s->semaphore,
+		.bpf_cookie = COOKIE(s->probe, s->nargs),
+	};
 	struct bpf_link *l;
 
 	l = bpf_program__attach_uprobe_opts(a->prog, a->pid, a->path, s->offset,
