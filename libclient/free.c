@@ -54,6 +54,28 @@ static COLD void free_settle(mh_heap *h, span_id id)
 }
 
 /*
+ * Out of line, last of all, and of what the fast path has at hand anyway: it saves
+ * no register for it.  The slot is free by now, so its span may be another's.
+ */
+static COLD void free_seen(mh_heap *h, const void *p)
+{
+	uint64_t off = (uint64_t)((const char *)p - h->arena);
+	struct slot_at at;
+
+	if (slot_find(&h->sg, off, &at))
+		seen_remote_free(h, at.spc, at.id, off, 1);
+}
+
+/* Somebody wants to see it, or the span is FULL. */
+static COLD void free_rest(mh_heap *h, const void *p, span_id id)
+{
+	if (PROBE_ON(remote_free))
+		free_seen(h, p);
+	if (span_state(span_load(&h->sg, id)) == SPAN_FULL)
+		free_settle(h, id);
+}
+
+/*
  * A small shared object in a span that is not ours, freed without a slow path's
  * entry: nothing private is touched but a counter.  False: nothing was done,
  * because something about it is not plain.
@@ -72,8 +94,8 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 		if (lend_wanted(tls.mc, i)) {
 			if (!borrow(h, tls.mc, p, i, &at))
 				return false;
-			tls.mc->remote++;
-			seen_remote_free(h, at.spc, at.id, off, 1);
+			if (PROBE_ON(remote_free))
+				free_seen(h, p);
 			return true;
 		}
 		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
@@ -85,9 +107,9 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (unlikely(!(ld_rlx(live) & bit)) || !(andnot_sc(live, bit) & bit))
 		return false;
 	tls.mc->remote++;
-	seen_remote_free(h, at.spc, at.id, off, 1);
-	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL))
-		free_settle(h, at.id);
+	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL) ||
+	    PROBE_ON(remote_free))
+		free_rest(h, p, at.id);
 	return true;
 }
 
@@ -249,7 +271,6 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 	if (is_parked(h, &g, slot))
 		return -EALREADY;
 	if (lend && lendable(h, g.spc) && borrow_slowly(h, mc, p, &g, slot)) {
-		mc->remote++;
 		seen_remote_free(h, g.spc, g.id, off, 1);
 		return 0;
 	}

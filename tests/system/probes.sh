@@ -84,7 +84,7 @@ check_looks() {
 			n++
 			look = $0
 			left = 6
-			if (/\tmovzwl/)
+			if (/\tmov[a-z]* .*\(%rip\),%/)
 				want = "test"
 			else if (/\tcmpw +\$0x0/)
 				want = "branch"
