@@ -54,33 +54,12 @@ static COLD void free_settle(mh_heap *h, span_id id)
 }
 
 /*
- * Out of line, last of all, and of what the fast path has at hand anyway: it saves
- * no register for it.  The slot is free by now, so its span may be another's.
- */
-static COLD void free_seen(mh_heap *h, const void *p)
-{
-	uint64_t off = (uint64_t)((const char *)p - h->arena);
-	struct slot_at at;
-
-	if (slot_find(&h->sg, off, &at))
-		seen_remote_free(h, at.spc, at.id, off, 1);
-}
-
-/* Somebody wants to see it, or the span is FULL. */
-static COLD void free_rest(mh_heap *h, const void *p, span_id id)
-{
-	if (PROBE_ON(remote_free))
-		free_seen(h, p);
-	if (span_state(span_load(&h->sg, id)) == SPAN_FULL)
-		free_settle(h, id);
-}
-
-/*
  * A small shared object in a span that is not ours, freed without a slow path's
  * entry: nothing private is touched but a counter.  False: nothing was done,
  * because something about it is not plain.
  */
-static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
+static inline __attribute__((always_inline))
+bool free_plain(mh_heap *h, void *p, uint64_t off)
 {
 	_Atomic uint64_t *live;
 	struct slot_at at;
@@ -91,13 +70,8 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (lendable(h, at.spc)) {
 		uint32_t i = OWNED_ARRAYS + spc_size_class(at.spc);
 
-		if (lend_wanted(tls.mc, i)) {
-			if (!borrow(h, tls.mc, p, i, &at))
-				return false;
-			if (PROBE_ON(remote_free))
-				free_seen(h, p);
-			return true;
-		}
+		if (lend_wanted(tls.mc, i))
+			return borrow(h, tls.mc, p, i, &at);
 		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
 			return false;
 	}
@@ -107,10 +81,31 @@ static inline bool free_plain(mh_heap *h, void *p, uint64_t off)
 	if (unlikely(!(ld_rlx(live) & bit)) || !(andnot_sc(live, bit) & bit))
 		return false;
 	tls.mc->remote++;
-	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL) ||
-	    PROBE_ON(remote_free))
-		free_rest(h, p, at.id);
+	if (unlikely(span_state(span_load(&h->sg, at.id)) == SPAN_FULL))
+		free_settle(h, at.id);
 	return true;
+}
+
+/*
+ * The same while somebody traces it.  What is told is looked up before: once the
+ * object is free, its span may be another's.
+ */
+static COLD void free_watched(mh_heap *h, void *p)
+{
+	uint64_t off = (uint64_t)((char *)p - h->arena);
+	struct slot_at at;
+	uint32_t owner;
+
+	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) ||		/* [A1] */
+	    !slot_find(&h->sg, off, &at)) {
+		free_slow(h, p);
+		return;
+	}
+	owner = span_pid(h, at.id);
+	if (free_plain(h, p, off))
+		seen_remote_free(h, at.spc, owner, off, 1);
+	else
+		free_slow(h, p);
 }
 
 /* No slot of an array's span. */
@@ -118,7 +113,10 @@ static HOT_TAIL void free_foreign_slot(mh_heap *h, void *p)
 {
 	uint64_t off = (uint64_t)((char *)p - h->arena);
 
-	if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) || !free_plain(h, p, off)) /* [A1] */
+	if (PROBE_ON(remote_free))
+		free_watched(h, p);
+	else if (ld_rlx(&h->pt[off >> PAGE_SHIFT]) ||		/* [A1] */
+		 !free_plain(h, p, off))
 		free_slow(h, p);
 }
 
@@ -262,7 +260,7 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 	uint64_t off = (uint64_t)((char *)p - h->arena), bit;
 	_Atomic uint64_t *live;
 	struct geom g;
-	uint32_t slot;
+	uint32_t slot, owner;
 
 	if (off >= (uint64_t)seg_page_top(&h->sg) << PAGE_SHIFT ||
 	    !geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g) ||
@@ -270,8 +268,9 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 		return -EINVAL;
 	if (is_parked(h, &g, slot))
 		return -EALREADY;
+	owner = PROBE_ON(remote_free) ? span_pid(h, g.id) : 0;
 	if (lend && lendable(h, g.spc) && borrow_slowly(h, mc, p, &g, slot)) {
-		seen_remote_free(h, g.spc, g.id, off, 1);
+		seen_remote_free(h, g.spc, owner, off, 1);
 		return 0;
 	}
 	live = &geom_live(&h->sg, &g)[slot / 64];
@@ -280,7 +279,7 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
-	seen_remote_free(h, g.spc, g.id, off, 1);
+	seen_remote_free(h, g.spc, owner, off, 1);
 	freed_elsewhere(h, g.id);
 	return 0;
 }

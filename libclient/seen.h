@@ -43,11 +43,11 @@ static inline uint64_t seen_wait(const struct seen *s)
 uint32_t span_pid(mh_heap *h, span_id id);
 
 /* Shared objects of a span that isn't ours are free from now on. */
-static inline void seen_remote_free(mh_heap *h, uint32_t spc, span_id id,
+static inline void seen_remote_free(mh_heap *h, uint32_t spc, uint32_t owner,
 				    uint64_t off, uint32_t n)
 {
 	if (PROBE_ON(remote_free))
-		PROBE_FIRE(remote_free, spc, span_pid(h, id), n, off,
+		PROBE_FIRE(remote_free, spc, owner, n, off,
 			   h->r->me.slot, h->heap_ino);
 }
 

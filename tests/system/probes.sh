@@ -83,7 +83,7 @@ check_looks() {
 		/<mheap_[a-z_]*_semaphore>/ {
 			n++
 			look = $0
-			left = 6
+			left = 12
 			if (/\tmov[a-z]* .*\(%rip\),%/)
 				want = "test"
 			else if (/\tcmpw +\$0x0/)
