@@ -14,6 +14,7 @@
 #define FIRST_CAP	8u
 #define FIRST_BYTES	(64u << 10)
 #define SAMPLES		8u	/* entries that a body's sum looks at */
+#define FEW		8u	/* slots of a new span */
 #define CALM		4u	/* unchanged refills that make a producer */
 #define BAD_MAX		8
 
@@ -180,6 +181,10 @@ static struct pspan *some_span(mh_heap *h, struct pclass *c, struct mcache *mc,
 	}
 }
 
+/*
+ * A refill that got a new span did much already, and takes but a few slots of
+ * it: the next one finds it here.
+ */
 static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 		     uint32_t i, uint32_t want)
 {
@@ -191,6 +196,8 @@ static uint32_t fill(mh_heap *h, struct pclass *c, struct mcache *mc,
 
 		if (!ps)
 			break;
+		if (mc->level != LEVEL_CACHE && want > got + FEW)
+			want = got + FEW;
 		got += take_slots(h, c, ps, &mc->a, i, want - got);
 		if (ps->where == PS_EXHAUSTED)
 			giveup_known(h, c, ps);
@@ -249,11 +256,14 @@ static uint32_t refill_array(mh_heap *h, struct mcache *mc, uint32_t i,
 {
 	uint32_t spc = array_spc(i), got;
 	struct pclass *c = pclass_of(h, spc);
+	bool calm = array_shared(i) && producer(mc, i);
 
+	if (calm)
+		want = array_cap(&mc->a, i);
 	do {
 		class_lock(h, c);
 		note_level(h, mc, i, 0, 0);
-		if (array_shared(i) && producer(mc, i))
+		if (calm)
 			giveup_exhausted(h, c, mc);
 		got = fill(h, c, mc, i, want);
 		mc->noted[i] = mc->filled[i] = got;

@@ -35,6 +35,7 @@
 #define LEAST_SLOTS	1u
 #define GOOD_TAIL	64u	/* a tail of 1/64 of the span is no matter */
 #define CACHE_BYTES	(256u << 10)
+#define CACHE_SMALLEST	(16u << 10)
 #define CACHE_RUNS	(2u << 20)
 #define CACHE_LEAST	32u
 #define SMALL_MAX	32768u
@@ -95,15 +96,22 @@ static uint32_t choose_pages(uint32_t size)
 	return best;
 }
 
-/* How many free slots a thread's array may hold: 256 KiB worth, within 32..128. */
+static uint32_t within(uint32_t least, uint32_t n, uint32_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
+
+/*
+ * How many free slots a thread's array may hold: 256 KiB worth, within 32..128;
+ * of the smallest more, 16 KiB worth, as far as a byte counts.
+ */
 static uint32_t cache_slots(uint32_t size)
 {
-	uint32_t n = CACHE_BYTES / size;
+	uint32_t most = within(128, CACHE_SMALLEST / size, UINT8_MAX), n;
 
 	if (size > SMALL_MAX)	/* runs: 2 MiB worth */
-		return CACHE_RUNS / size < CACHE_LEAST ? CACHE_RUNS / size :
-						       CACHE_LEAST;
-	n = n < CACHE_LEAST ? CACHE_LEAST : n > 128 ? 128 : n;
+		return within(0, CACHE_RUNS / size, CACHE_LEAST);
+	n = within(CACHE_LEAST, CACHE_BYTES / size, most);
 	return n - n % 8;
 }
 

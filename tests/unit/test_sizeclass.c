@@ -230,12 +230,15 @@ static void caches_hold_256_kib_within_bounds(void **state)
 	for (class = 1; class <= SC_LAST_SMALL; class++) {
 		uint32_t n = sc_cache_max(class), fit = 262144 / sc_size(class);
 
-		assert_in_range(n, 32, 128);
+		assert_in_range(n, 32, sc_size(class) < 128 ? 248 : 128);
 		assert_int_equal(n % 8, 0);
+		if (n > 128)
+			assert_in_range(n * sc_size(class), 1, 16384);
 		if (fit >= 32 && fit <= 128)
 			assert_true(n <= fit && fit - n < 8);
 	}
-	assert_int_equal(sc_cache_max(sc_of(64)), 128);
+	assert_int_equal(sc_cache_max(sc_of(32)), 248);
+	assert_int_equal(sc_cache_max(sc_of(128)), 128);
 	assert_int_equal(sc_cache_max(sc_of(4096)), 64);
 	assert_int_equal(sc_cache_max(sc_of(32768)), 32);
 }
