@@ -46,6 +46,7 @@
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define HOT		__attribute__((aligned(64)))
 #define HOT_TAIL	__attribute__((noinline, aligned(64)))	/* saves no register */
+#define APART		__attribute__((noinline))	/* a loop in registers of its own */
 #define COLD		__attribute__((noinline, cold))
 
 struct mcache {
@@ -58,7 +59,7 @@ struct mcache {
 	uint32_t	 filled[ARRAYS];	/* by the last refill */
 	uint64_t	 sum[ARRAYS];	/* of the body then */
 	uint8_t		 calm[ARRAYS];	/* refills that found it unchanged */
-	uint8_t		 over[ARRAYS];	/* was full at its most since a refill */
+	uint8_t		 over[ARRAYS];	/* times full at its most since a refill */
 	char		*home[LONG_ARRAYS]; /* where entries of a short one lie */
 	char		*room[LONG_ARRAYS]; /* ... of a long one; NULL: none yet */
 	uint32_t	 lend[ARRAYS];	/* frees to come that borrow (lend.h) */
@@ -438,10 +439,16 @@ bool giveup_known(mh_heap *h, struct pclass *c, struct pspan *ps);
 
 /* mcache.c */
 uint32_t refill(mh_heap *h, struct mcache *mc, uint32_t i, bool nowait);
-int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
 bool array_grow(mh_heap *h, struct arrays *a, uint32_t i);
-void flush_all(mh_heap *h, struct mcache *mc);
+void cache_note(mh_heap *h, int64_t cached, int64_t inuse);
+/* The array's level is `now`; what came and went since is accounted. */
+void note_level(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t was,
+		uint32_t now);
 void thread_gone(void *unused);
+
+/* flush.c */
+int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
+void flush_all(mh_heap *h, struct mcache *mc);
 
 /* long.c */
 void array_lengthen(mh_heap *h, struct mcache *mc, uint32_t i);
@@ -454,6 +461,5 @@ void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		bool nowait);
 int free_checked(mh_heap *h, void *p);		/* 0 or -errno */
 int free_run(mh_heap *h, struct pclass *c, struct pspan *ps);
-void cache_note(mh_heap *h, int64_t cached, int64_t inuse);
 
 #endif

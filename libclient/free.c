@@ -11,6 +11,8 @@
 #include "libclient/lend.h"
 #include "libclient/seen.h"
 
+#define OVER_AND_OVER	8u	/* overflows without a refill: nobody allocates */
+
 static COLD void free_slow(mh_heap *h, void *p)
 {
 	int saved = errno, r;
@@ -220,13 +222,15 @@ HOT void mh_free(mh_heap *h, void *p)
 
 static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
-	uint32_t cap = array_cap(&mc->a, i);
+	uint32_t cap = array_cap(&mc->a, i), keep;
 
 	if (array_n(&mc->a, i) < cap || array_grow(h, &mc->a, i))
 		return 0;
-	mc->over[i] = 1;
+	mc->over[i] += mc->over[i] < UINT8_MAX;
+	/* Who only frees needs few at hand. */
+	keep = mc->over[i] > OVER_AND_OVER ? cap / 8 : cap / 2;
 	/* What a stream left here is others': none of it is kept from them. */
-	return flush(h, mc, i, mc->lend[i] ? 0 : cap / 2);
+	return flush(h, mc, i, mc->lend[i] ? 0 : keep);
 }
 
 /* The array of a class that is lent had no room, or not yet. */

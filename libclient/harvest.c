@@ -194,5 +194,5 @@ void giveup_exhausted(mh_heap *h, struct pclass *c, struct mcache *mc)
 		forget(h, c, ps);
 	/* [A1] This thread is at a slow path, with its array of the class empty. */
 	st_rel(&mc->seen, ld_acq(&h->r->giveups));
-	giveup_pending(h, c, 2 * SPAN_LOOKS);	/* twice the slots are taken */
+	giveup_pending(h, c, SPAN_LOOKS);
 }

@@ -15,6 +15,7 @@ libclient_la_SOURCES = \
 	%D%/connect.c \
 	%D%/enter.c \
 	%D%/error.c \
+	%D%/flush.c \
 	%D%/free.c \
 	%D%/lend.c \
 	%D%/lend.h \

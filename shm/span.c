@@ -36,6 +36,19 @@ uint32_t span_free_slots(const struct seg *sg, const struct geom *g)
 	return g->nslots - used;
 }
 
+/* Are so many free that a new owner is well served?  Looks no further than that. */
+static bool span_worth(const struct seg *sg, const struct geom *g)
+{
+	_Atomic uint64_t *live = geom_live(sg, g);
+	uint32_t least = span_threshold(g), nfree = 0;
+
+	for (uint32_t w = 0; w < live_words(g->nslots) && nfree < least; w++)
+		nfree += count_bits(
+			~ld_sc(&live[w]) &		/* [L1] */
+			slot_mask(g->nslots, w));
+	return nfree >= least;
+}
+
 bool span_empty(const struct seg *sg, const struct geom *g)
 {
 	_Atomic uint8_t *parked = geom_parked(sg, g);
@@ -103,7 +116,7 @@ uint32_t span_dispose(const struct seg *sg, const struct geom *g,
 	for (;;) {
 		if (span_state(w) != SPAN_OWNED || !party_eq(span_party(w), me))
 			return SPAN_QUARANTINED;
-		if (span_free_slots(sg, g) >= span_threshold(g)) {
+		if (span_worth(sg, g)) {
 			if (span_move(sg, g->id, &w, SPAN_LISTED, NOBODY))
 				return SPAN_LISTED;
 			continue;
@@ -116,7 +129,7 @@ uint32_t span_dispose(const struct seg *sg, const struct geom *g,
 		 * back only as published: otherwise somebody else moves it
 		 * on, and g may be another span's by now.
 		 */
-		if (span_free_slots(sg, g) < span_threshold(g) ||
+		if (!span_worth(sg, g) ||
 		    !span_move(sg, g->id, &full, SPAN_OWNED, me))
 			return SPAN_FULL;
 		w = span_load(sg, g->id);
@@ -128,8 +141,7 @@ bool span_freed(const struct seg *sg, const struct geom *g, struct party me)
 	uint64_t w = span_load(sg, g->id);
 	struct geom now;
 
-	if (span_state(w) != SPAN_FULL ||
-	    span_free_slots(sg, g) < span_threshold(g))
+	if (span_state(w) != SPAN_FULL || !span_worth(sg, g))
 		return false;
 	if (!span_move(sg, g->id, &w, SPAN_OWNED, me))
 		return false;

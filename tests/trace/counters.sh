@@ -5,7 +5,7 @@
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 start
 
-"$here/refiller" "$name" 2 2 100000 >"$dir/counted" &
+"$refiller" "$name" 2 2 100000 >"$dir/counted" &
 load=$!
 pids="$pids $load"
 busy() {

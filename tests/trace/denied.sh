@@ -9,7 +9,6 @@ command -v setpriv >/dev/null || cannot "setpriv is not installed"
 
 # A place and files that anybody may read.
 chmod 755 "$dir"
-cp "$fire" "$dir/fire"
 
 # as CAPS COMMAND...: nobody, with these capabilities ("": none)
 as() {

@@ -9,8 +9,8 @@ refills=5000
 [ "${MH_SOAK:-0}" = 1 ] && refills=125000
 start
 
-tracer hist hist --json --by-process --strict --lib "$here/refiller"
-"$here/refiller" "$name" 8 2 $refills >"$dir/counted" || fail "refiller"
+tracer hist hist --json --by-process --strict --lib "$refiller"
+"$refiller" "$name" 8 2 $refills >"$dir/counted" || fail "refiller"
 ends_tracer hist
 
 # Ours: PID CLASS LEVEL COUNT OBJECTS, of refills and of flushes.

@@ -54,8 +54,8 @@ grep '"probe":"client_dead"' "$dir/events.out" | sed 's/.*"args"//' |
 	grep -q "\"pid\":$holder," || fail "the dead was not told"
 
 # Threads that wait for a class of their process.
-tracer wait locks --json --lib "$here/refiller"
-"$here/refiller" "$name" 2 2 20000 4096 >/dev/null || fail "refiller"
+tracer wait locks --json --lib "$refiller"
+"$refiller" "$name" 2 2 20000 4096 >/dev/null || fail "refiller"
 ends_tracer wait
 if grep -q '"lock":"class ' "$dir/wait.out"; then
 	waited="threads waited for each other"

@@ -13,12 +13,12 @@ rss() {
 	sed -n 's/^VmRSS: *\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
-tracer record record --json /dev/null --lib "$here/refiller"
-tracer export export --json -o "$dir/metrics" --lib "$here/refiller"
+tracer record record --json /dev/null --lib "$refiller"
+tracer export export --json -o "$dir/metrics" --lib "$refiller"
 # shellcheck disable=SC2154
 early=0 rounds=0 killed=0 began=$(date +%s)
 while [ $(($(date +%s) - began)) -lt $seconds ]; do
-	"$here/refiller" "$name" 4 2 3000 >/dev/null 2>&1 &
+	"$refiller" "$name" 4 2 3000 >/dev/null 2>&1 &
 	load=$!
 	pids="$pids $load"
 	sleep 0.$((rounds % 8 + 1))

@@ -246,6 +246,51 @@ static void misuse_found(void **state)
 	hook_err = 0;
 }
 
+/* Frees all of the row but the one at `hole`, and `bad` in its place. */
+static void free_row(char *const *p, unsigned n, unsigned hole, char *bad)
+{
+	for (unsigned i = 0; i < n; i++)
+		mh_free(a, i == hole ? bad : p[i]);
+	assert_int_equal(mh_trim(a), 0);
+}
+
+/*
+ * In the middle of a row of frees, which come home word by word: one freed twice,
+ * or one freed inside.  That is found, and nothing else is free or lost by it.
+ */
+static void misuse_in_a_row(void **state)
+{
+	static const size_t sizes[] = { 16, 48, 96, 1024, 4096 };
+	enum { N = 900, ROW = 100, HOLE = 50 };
+	static char *p[N];
+
+	(void)state;
+	for (unsigned s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+		size_t size = sizes[s];
+
+		for (unsigned i = 0; i < N; i++)
+			p[i] = mh_alloc(a, size);
+		for (unsigned at = 1; at < N - ROW; at += 37) {
+			bool twice = at % 2;
+
+			hook_err = 0;
+			free_row(p + at, ROW, HOLE, twice ? p[at + HOLE - 1] :
+				 p[at + HOLE] + size / 2);
+			assert_int_equal(hook_err, twice ? EALREADY : EINVAL);
+			for (unsigned i = at; i < at + ROW; i++)
+				if (i != at + HOLE)
+					p[i] = mh_alloc(a, size);
+			for (unsigned i = 0; i < N; i++)
+				memset(p[i], (int)i, size);
+			for (unsigned i = 0; i < N; i++)
+				assert_int_equal((unsigned char)p[i][0], i & 255);
+		}
+		for (unsigned i = 0; i < N; i++)
+			mh_free(a, p[i]);
+	}
+	hook_err = 0;
+}
+
 static void checked(void **state)
 {
 	mh_heap *c = clientrig_attach(cr, MH_CHECKED);
@@ -356,6 +401,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(names, setup, teardown),
 		cmocka_unit_test_setup_teardown(misuse_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(misuse_in_a_row, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_arguments, setup, teardown),
 		cmocka_unit_test_setup_teardown(realloc_keeps, setup, teardown),
