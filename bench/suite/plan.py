@@ -61,13 +61,14 @@ CHURN = Measurement(
              ("--size", "8", "--size-max", "32768", "--log"), quick=True)),
     ALONE, ops=8_000_000)
 
+# As many operations by each, whatever the crowd: how a process begins weighs alike.
 MULTI = Measurement(
     "multi", "Churn of 16..1024 B by many workers at once", ("mops",),
     (workers(1, ops=16_000_000),
-     workers(2, True, ops=8_000_000, limits=too_slow("apr")),
+     workers(2, True, ops=4_000_000, limits=too_slow("apr")),
      workers(4, ops=4_000_000, limits=too_slow("apr")),
-     workers(16, True, ops=2_000_000, limits=too_slow("apr", "dpdk-malloc")),
-     workers(64, ops=1_000_000, limits=too_slow(
+     workers(16, True, ops=4_000_000, limits=too_slow("apr", "dpdk-malloc")),
+     workers(64, ops=4_000_000, limits=too_slow(
          "apr", "dpdk-malloc", "boost174", "boost181", "pgdsa"))),
     TOGETHER, x_label="workers",
     slower=(("boost174", .05), ("boost181", .05), ("pgdsa", .1)))
