@@ -10,7 +10,7 @@ seconds=$((${1:?MINUTES} * 60))
 start
 
 rss() {
-	sed -n 's/^VmRSS: *\([0-9]*\).*/\1/p' "/proc/$1/status"
+	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
 tracer record record --json /dev/null --lib "$refiller"
