@@ -6,6 +6,7 @@
 
 UNIT_TESTS = \
 	%D%/multi/test_public \
+	%D%/multi/test_surroundings \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
@@ -14,6 +15,7 @@ UNIT_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_limits \
 	%D%/unit/test_long \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
@@ -31,6 +33,7 @@ UNIT_TESTS = \
 	%D%/unit/test_proc \
 	%D%/unit/test_recover \
 	%D%/unit/test_requests \
+	%D%/unit/test_restart \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
@@ -53,6 +56,7 @@ TSAN_TESTS = \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_limits \
 	%D%/unit/test_long \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
@@ -64,6 +68,7 @@ TSAN_TESTS = \
 	%D%/unit/test_pages_state \
 	%D%/unit/test_recover \
 	%D%/unit/test_requests \
+	%D%/unit/test_restart \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
 	%D%/unit/test_sizeclass \
@@ -201,6 +206,7 @@ CRASH_TESTS = \
 
 # What they include or run.
 TEST_FILES = \
+	%D%/multi/public.h \
 	%D%/procs.h \
 	%D%/crash/mutants.list \
 	%D%/system/system.sh \
@@ -215,6 +221,7 @@ TEST_FILES = \
 	%D%/unit/loop_test.h \
 	%D%/unit/pagebits_test.h \
 	%D%/unit/pages_test.h \
+	%D%/unit/fates.h \
 	%D%/unit/rig_test.h \
 	%D%/unit/scavenge_test.h \
 	$(NULL)

@@ -1,67 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_public.c - the public API alone, processes and a real daemon: attach and
- * detach, forks, many processes, two heaps, read-only, signals, misuse.
+ * detach, forks, many processes, two heaps, read-only.  What programs do that
+ * make it hard is in test_surroundings.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/time.h>
-#include <time.h>
-#include <cmocka.h>
 
-#include "include/mheap.h"
-#include "tests/procs.h"
-
-static char name[40], other[40];
-
-static void nap(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
-static mh_heap *attach(unsigned flags)
-{
-	mh_heap *h = mh_attach(name, flags);
-
-	if (!h)
-		fprintf(stderr, "# %s\n", mh_errmsg());
-	return h;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	snprintf(name, sizeof(name), "public-%d", (int)getpid());
-	snprintf(other, sizeof(other), "public-%d.b", (int)getpid());
-	return 0;
-}
-
-static struct mh_stats stats(mh_heap *h)
-{
-	struct mh_stats s = { 0 };
-
-	assert_int_equal(mh_stats(h, &s, sizeof(s)), 0);
-	return s;
-}
-
-/* The daemon learns of deaths by itself: poll to a deadline. */
-static void wait_clients(mh_heap *h, uint64_t n)
-{
-	for (int i = 0; i < 1000 && stats(h).clients != n; i++)
-		nap(10);
-	assert_int_equal(stats(h).clients, n);
-}
+#include "tests/multi/public.h"
 
 static void attach_twice(void **state)
 {
@@ -138,23 +85,6 @@ static void attach_detach_loop(void **state)
 	assert_int_equal(mh_detach(keep), 0);
 }
 
-static int use_heap(void *arg)
-{
-	mh_heap *h = arg;
-	char *p = mh_alloc(h, 100), *s;
-	mh_handle v;
-
-	CHECK(p);
-	strcpy(p, "mine");
-	s = mh_alloc_flags(h, 100, MH_SHARED);
-	CHECK(s);
-	v = mh_handle_of(h, s);
-	CHECK(v && mh_deref(h, v) == s);
-	mh_free(h, s);
-	mh_free(h, p);
-	return 0;
-}
-
 struct in_fork {
 	mh_heap *h;
 	char	*owned, *shared;
@@ -228,16 +158,6 @@ static void forks(void **state)
 	assert_int_equal(mh_detach(f.h), 0);
 }
 
-/* In a child: lets the inherited handle go and attaches as if exec'd. */
-static mh_heap *afresh(mh_heap *inherited, unsigned flags)
-{
-	mh_heap *h = mh_detach(inherited) ? NULL : mh_attach(name, flags);
-
-	if (!h)
-		fprintf(stderr, "# %s\n", mh_errmsg());
-	return h;
-}
-
 static int many_body(void *arg)
 {
 	mh_heap *h = afresh(arg, 0);
@@ -277,10 +197,12 @@ static void processes_64(void **state)
 
 static void two_heaps(void **state)
 {
-	mh_heap *a = attach(MH_START), *b = mh_attach(other, MH_START);
-	char *p[200], *q[200];
+	mh_heap *a = attach(MH_START), *b;
+	char *p[200], *q[200], other[44];
 
 	(void)state;
+	snprintf(other, sizeof(other), "%s.b", name);
+	b = mh_attach(other, MH_START);
 	assert_non_null(a);
 	assert_non_null(b);
 	assert_ptr_not_equal(a, b);
@@ -340,165 +262,7 @@ static void read_only(void **state)
 	assert_int_equal(mh_detach(h), 0);
 }
 
-/* Signal handlers interrupt slow paths: EDEADLK, never a deadlock. */
-static mh_heap *sig_heap;
-static volatile sig_atomic_t sig_calls, sig_deadlk;
-
-static void on_signal(int signo)
-{
-	int saved = errno;
-
-	(void)signo;
-	sig_calls++;
-	if (mh_trim(sig_heap) && errno == EDEADLK)
-		sig_deadlk++;
-	errno = saved;
-}
-
-static int signal_body(void *arg)
-{
-	struct itimerval t = { { 0, 0 }, { 0, 0 } };
-
-	sig_heap = arg;
-	signal(SIGALRM, on_signal);
-	/* One signal a turn: a handler slower than its timer would starve us. */
-	for (long i = 0; sig_deadlk < 20; i++) {
-		CHECK(i < 200000000);
-		t.it_value.tv_usec = 1 + i % 200;
-		setitimer(ITIMER_REAL, &t, NULL);
-		mh_trim(sig_heap);
-	}
-	CHECK(sig_calls >= 20);
-	return 0;
-}
-
-static void signal_handlers(void **state)
-{
-	mh_heap *h = attach(MH_START);
-
-	(void)state;
-	assert_non_null(h);
-	assert_int_equal(in_child(signal_body, h), 0);
-	assert_int_equal(mh_detach(h), 0);
-}
-
-/* An application closes descriptors that it doesn't know. */
-static int closefrom_body(void *arg)
-{
-	mh_heap *h = afresh(arg, 0);
-	void *p;
-
-	CHECK(h);
-	close_range(3, ~0u, 0);
-	for (int i = 0; i < 8; i++)
-		CHECK(open("/dev/null", O_RDWR) >= 0);
-	p = mh_alloc(h, 5 << 20);	/* needs the daemon */
-	CHECK(p);
-	memset(p, 1, 5 << 20);
-	mh_free(h, p);
-	CHECK(!use_heap(h));
-	return 0;
-}
-
-static void closed_descriptors(void **state)
-{
-	mh_heap *h = attach(MH_START);
-
-	(void)state;
-	assert_non_null(h);
-	assert_int_equal(in_child(closefrom_body, h), 0);
-	wait_clients(h, 1);
-	assert_int_equal(mh_detach(h), 0);
-}
-
-static size_t misplaced;
-
-static int abort_body(void *arg)
-{
-	mh_heap *h = arg;
-	struct rlimit none = { 0, 0 };
-	char *p;
-
-	CHECK(h);
-	setrlimit(RLIMIT_CORE, &none);
-	p = mh_alloc_flags(h, 64, MH_SHARED);
-	CHECK(p);
-	close(2);
-	mh_free(h, p);
-	mh_free(h, p + misplaced);
-	return 0;
-}
-
-/* The default for misuse: print and abort. */
-static void misuse_aborts(void **state)
-{
-	mh_heap *h = attach(MH_START);
-
-	(void)state;
-	assert_non_null(h);
-	for (misplaced = 0; misplaced < 3; misplaced++)
-		assert_int_equal(in_child(abort_body, h), 256 + SIGABRT);
-	wait_clients(h, 1);
-	assert_int_equal(mh_detach(h), 0);
-}
-
-static rlim_t few_fds;
-
-static int hungry_body(void *arg)
-{
-	struct rlimit few = { few_fds, few_fds };
-	mh_heap *h = arg;
-
-	if (mh_detach(h))
-		return 1;
-	setrlimit(RLIMIT_NOFILE, &few);
-	h = mh_attach(name, 0);
-	if (h)
-		return use_heap(h);
-	CHECK(errno == EMFILE);
-	CHECK(strstr(mh_errmsg(), "descriptors"));
-	return 0;
-}
-
-static void few_descriptors(void **state)
-{
-	mh_heap *h = attach(MH_START);
-
-	(void)state;
-	assert_non_null(h);
-	for (few_fds = 3; few_fds < 20; few_fds++)
-		assert_int_equal(in_child(hungry_body, h), 0);
-	assert_int_equal(mh_detach(h), 0);
-}
-
-/* What the program was before has to go, though it is a client again. */
-static int after_exec(const char *heap)
-{
-	mh_heap *h = mh_attach(heap, 0);
-
-	CHECK(h);
-	for (int i = 0; stats(h).owned_bytes || stats(h).clients != 2; nap(10))
-		CHECK(i++ < 1000);
-	return 0;
-}
-
-static int exec_body(void *arg)
-{
-	CHECK(mh_alloc(arg, 5 << 20));
-	execl("/proc/self/exe", "again", name, (char *)NULL);
-	return 1;
-}
-
-static void exec_and_again(void **state)
-{
-	mh_heap *h = attach(MH_START);
-
-	(void)state;
-	assert_int_equal(in_child(exec_body, h), 0);
-	assert_int_equal(mh_detach(h), 0);
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attach_twice),
@@ -508,14 +272,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(processes_64),
 		cmocka_unit_test(two_heaps),
 		cmocka_unit_test(read_only),
-		cmocka_unit_test(signal_handlers),
-		cmocka_unit_test(closed_descriptors),
-		cmocka_unit_test(misuse_aborts),
-		cmocka_unit_test(few_descriptors),
-		cmocka_unit_test(exec_and_again),
 	};
 
-	if (argc > 1)
-		return after_exec(argv[1]);
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -39,6 +39,8 @@ for t in record export; do
 	[ "$(stat_of $t lost_map_full)" = 0 ] || fail "$t: a table was full"
 	[ "$(stat_of $t lost_missed)" = 0 ] || fail "$t: hits were not run"
 done
+[ $rounds -lt 100 ] || [ "$late" -lt $((2 * early)) ] ||
+	fail "the exporter grew from $early to $late KiB"
 echo "$seconds s, $rounds rounds of 4 processes, $killed of them killed: $kept" \
 	"hits, $events events, $lost lost and counted; the exporter has" \
 	"${late} KiB, early on ${early} KiB"
