@@ -124,6 +124,8 @@ int heap_open(struct heap *h, const struct seg *sg, const struct heap_io *io,
 		if (client_party(h, s).gen)
 			h->slots_top = s + 1;
 	r = spans_rebuild(h);
+	if (!r)
+		r = held_mend(h);
 	if (r)
 		goto fail;
 	st_rel(&h->sg.whdr->status, HEAP_SERVING);	/* [H1] */

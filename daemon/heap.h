@@ -11,6 +11,7 @@
  *	reclaim.c  the recovery rule for a dead client
  *	requests.c the cells of the clients
  *	names.c    the table of names
+ *	held.c     held objects: names that hold them, holders that died
  *
  * The truth is in the shared segments; what stands here is rebuilt from them.
  * Single-threaded, no locks.  Knows no socket, no event loop: what needs the
@@ -261,5 +262,19 @@ void requests_retry(struct heap *h);		/* those that waited for a job */
 /* names.c */
 int names_set(struct heap *h, const char *text, uint64_t handle);
 int names_remove(struct heap *h, const char *text);
+
+/* held.c */
+/*
+ * A name is about to show the object.  If it is a held one, its word gets the
+ * name's bit, and *phase is NAME_HELD.  0; -EBUSY: another name holds it; -ESTALE.
+ */
+int held_cover(struct heap *h, uint64_t handle, uint32_t *phase);
+void held_uncover(struct heap *h, uint64_t handle);	/* ... shows it no more */
+/* Lets go of all that a dead client held.  Idempotent. */
+void held_recover(struct heap *h, struct party dead);
+/* At a start: what the last daemon was freeing, or had half named.  0, -ENOMEM. */
+int held_mend(struct heap *h);
+/* Is a client about to hold an object of the span, which is OWNED by us? */
+bool held_watched(const struct heap *h, span_id id);
 
 #endif

@@ -13,6 +13,7 @@ libdaemon_la_SOURCES = \
 	%D%/fence.c \
 	%D%/heap.c \
 	%D%/heap.h \
+	%D%/held.c \
 	%D%/hello.c \
 	%D%/keeper.c \
 	%D%/keeper.h \

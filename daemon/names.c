@@ -4,6 +4,10 @@
  * only writer, so there is no lock that a stopped process could keep, and no
  * half-done change of a dead one.  Open addressing; a name's text is written
  * before its state says SET, and a changed handle is one store.
+ *
+ * A held object under a name has the name's bit in its holder word from before
+ * the entry shows it until after the entry has changed; the entry's phase HELD
+ * says that it does.  What a killed daemon left in between, held_mend() mends.
  */
 #include "daemon/heap.h"
 #include "shm/names.h"
@@ -32,7 +36,7 @@ static int back_entry(struct heap *h, uint32_t i)
 }
 
 static void entry_write(struct sh_name *e, const char *text, uint32_t hash,
-			uint64_t handle)
+			uint64_t handle, uint32_t phase)
 {
 	uint32_t version = ld_acq(&e->state) >> 2;		/* [N1] */
 	uint64_t words[8] = { 0 };
@@ -42,34 +46,66 @@ static void entry_write(struct sh_name *e, const char *text, uint32_t hash,
 	for (unsigned i = 0; i < 8; i++)
 		st_rel(&e->text[i], words[i]);			/* [N1] */
 	st_rel(&e->handle, handle);				/* [N2] */
-	st_rel(&e->state, (version + 1) << 2 | NAME_SET);	/* [N1] last */
+	st_rel(&e->state, (version + 1) << 2 | phase);		/* [N1] last */
+}
+
+static void set_phase(struct sh_name *e, uint32_t phase)
+{
+	st_rel(&e->state, (ld_acq(&e->state) & ~3u) | phase);	/* [N1] */
+}
+
+static uint32_t phase_of(const struct sh_name *e)
+{
+	return ld_acq(&e->state) & 3;				/* [N1] */
+}
+
+/* A name that there is; the new object is covered already, if it is a held one. */
+static void entry_replace(struct heap *h, struct sh_name *e, uint64_t handle,
+			  uint32_t phase)
+{
+	uint64_t old = ld_acq(&e->handle);			/* [N2] */
+	uint32_t was = phase_of(e);
+
+	st_rel(&e->handle, handle);				/* [N2] */
+	if (phase != was)
+		set_phase(e, phase);
+	if (was == NAME_HELD)
+		held_uncover(h, old);
+}
+
+static int entry_new(struct heap *h, uint32_t room, const char *text,
+		     uint64_t handle, uint32_t phase)
+{
+	if (room >= h->sg.geo.nnames)
+		return -ENOSPC;
+	if (back_entry(h, room))
+		return -ENOMEM;
+	entry_write(&h->sg.names[room], text, name_hash(text), handle, phase);
+	return 0;
 }
 
 int names_set(struct heap *h, const char *text, uint64_t handle)
 {
-	uint32_t hash = name_hash(text), n = h->sg.geo.nnames, room = n;
+	uint32_t room = h->sg.geo.nnames, phase = NAME_SET;
 	struct sh_name *e;
 	int r;
 
 	if (!name_ok(text))
 		return -EINVAL;
 	e = name_find(&h->sg, text, &room);
+	if (e && phase_of(e) == NAME_HELD && ld_acq(&e->handle) == handle) /* [N2] */
+		return 0;
+	r = held_cover(h, handle, &phase);
+	if (r)
+		return r;
 	if (e) {
-		st_rel(&e->handle, handle);			/* [N2] */
+		entry_replace(h, e, handle, phase);
 		return 0;
 	}
-	if (room >= n)
-		return -ENOSPC;
-	r = back_entry(h, room);
-	if (r)
-		return -ENOMEM;
-	entry_write(&h->sg.names[room], text, hash, handle);
-	return 0;
-}
-
-static void set_phase(struct sh_name *e, uint32_t phase)
-{
-	st_rel(&e->state, (ld_acq(&e->state) & ~3u) | phase);	/* [N1] */
+	r = entry_new(h, room, text, handle, phase);
+	if (r && phase == NAME_HELD)
+		held_uncover(h, handle);
+	return r;
 }
 
 /*
@@ -90,10 +126,16 @@ static void sweep_gone(struct heap *h, uint32_t i)
 int names_remove(struct heap *h, const char *text)
 {
 	struct sh_name *e = name_find(&h->sg, text, NULL);
+	uint64_t handle;
+	bool held;
 
 	if (!e)
 		return -ENOENT;
+	handle = ld_acq(&e->handle);				/* [N2] */
+	held = phase_of(e) == NAME_HELD;
 	set_phase(e, NAME_GONE);
+	if (held)
+		held_uncover(h, handle);
 	sweep_gone(h, (uint32_t)(e - h->sg.names));
 	return 0;
 }

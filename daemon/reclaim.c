@@ -2,8 +2,8 @@
 /*
  * reclaim.c - client slots, and the one recovery rule: a dead process's spans
  * are closed (live of the parked cleared, unparked), then go by their count to
- * the page heap, to mcentral, or become FULL; what it had borrowed of others'
- * spans is freed.  Stripes that it died in are rebuilt; its slot is freed last of
+ * the page heap, to mcentral, or become FULL; what it held is let go before (held.c), and
+ * what it had borrowed of others' spans is freed.  Stripes that it died in are rebuilt; its slot is freed last of
  * all, with the next generation.
  *
  * Idempotent: whatever step the daemon itself dies at, the next one does it
@@ -54,6 +54,12 @@ static void tally_move(struct sh_tally *sum, struct sh_tally *t)
 	}
 }
 
+static void watches_reset(struct heap *h, uint32_t slot)
+{
+	for (uint32_t i = 0; i < SH_WATCHES; i++)
+		st_rlx(&h->sg.slots[slot].watch[i], 0);		/* [O3] */
+}
+
 static void slot_reset(struct heap *h, uint32_t slot)
 {
 	struct sh_slot *s = &h->sg.slots[slot];
@@ -71,6 +77,9 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	st_rlx(&s->remote_frees, 0);				/* [C1] */
 	st_rlx(&s->lent[0], 0);					/* [P2] */
 	st_rlx(&s->lent[1], 0);					/* [P2] */
+	st_rlx(&s->held[0], 0);					/* [O2] */
+	st_rlx(&s->held[1], 0);					/* [O2] */
+	watches_reset(h, slot);
 	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
 		tally_move(&h->sg.slots[0].tally[spc], &s->tally[spc]);
 }
@@ -188,6 +197,8 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 		return 0;
 	if (state != CLIENT_LEAVING)
 		client_set(h, dead, CLIENT_DYING);
+	watches_reset(h, slot);
+	held_recover(h, dead);
 	retire_begin(h);
 	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
 	     id = ids_next(h, id, top)) {

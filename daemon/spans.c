@@ -299,7 +299,8 @@ bool span_retire(struct heap *h, const struct geom *g)
 	uint64_t w = span_load(&h->sg, g->id);
 
 	if (span_state(w) != SPAN_OWNED || !party_eq(span_party(w), h->me) ||
-	    !span_empty(&h->sg, g))
+	    !span_empty(&h->sg, g) ||
+	    (spc_life(g->spc) == LIFE_HELD && held_watched(h, g->id)))
 		return false;
 	/* [S1] first: from here on it is gone, whatever happens to us. */
 	if (!span_move(&h->sg, g->id, &w, SPAN_FREE, NOBODY))

@@ -11,7 +11,9 @@
  *	owned	(the default) belongs to the process that allocated it and
  *		dies with it;
  *	shared	(MH_SHARED at birth, or mh_share) belongs to the heap until
- *		somebody, in any process, frees it.
+ *		somebody, in any process, frees it;
+ *	held	(MH_HELD at birth) lives as long as a process or a name holds
+ *		it: who dies lets go of all that it held.
  *
  * Errors: NULL or -1 with errno; mh_errmsg() gives the sentence with the value,
  * the limit and the remedy.  Every function may be called by any thread at any
@@ -84,6 +86,7 @@ MH_API void *mh_zalloc(mh_heap *h, size_t size);	/* zeroed */
 /* flags of mh_alloc_flags and mh_alloc_batch */
 #define MH_ZERO		0x100u
 #define MH_SHARED	0x200u	/* shared at birth; rounds up to 8 bytes */
+#define MH_HELD		0x400u	/* held, once, by the caller; rounds up to 64 */
 #define MH_NOWAIT	0x800u	/* EAGAIN instead of waiting for the daemon */
 #define MH_ALIGN(log2)	((unsigned)((log2) + 1) << 16)	/* 0..21 */
 
@@ -155,11 +158,29 @@ MH_API mh_handle mh_handle_of(mh_heap *h, const void *p);
 MH_API void *mh_deref(mh_heap *h, mh_handle v);
 
 /*
+ * Held objects.  The process that allocates one holds it once.  Others may hold
+ * it too, each as often as it likes, and it is freed when the last hold is
+ * dropped; mh_free of one is EINVAL.  A process that ends, however, lets go
+ * of all that it held; a forked child holds nothing.  mh_hold is
+ * legal only while somebody covers the object, by a hold or a name, until it
+ * returns; then its contents are there until this process drops it.
+ *
+ * mh_hold: -1: EINVAL not a held object, ESTALE nobody held it any more, EUSERS
+ * this client's slot is above 95 (mh_info), ENOMEM, EDEADLK.
+ * mh_drop: -1: EINVAL not a held object, or this process doesn't hold it,
+ * EDEADLK.  Both work with MH_READONLY.
+ */
+MH_API int mh_hold(mh_heap *h, void *p);
+MH_API int mh_drop(mh_heap *h, void *p);
+
+/*
  * Names: 1..63 bytes.  mh_name_set replaces; an owned object becomes shared.
- * An object may have several names; freeing it leaves them, and mh_name_get
- * then gives NULL, ESTALE.  ENOENT no such name, ENOSPC table full, EINVAL bad
- * name, ETIMEDOUT the daemon, who keeps the names, is away.  mh_name_get needs
- * no daemon.
+ * A shared object may have several names; freeing it leaves them, and mh_name_get
+ * then gives NULL, ESTALE.  A held object has one name at most (else EBUSY), is
+ * held by it, and mh_name_get gives it held by the caller, who drops it.  ENOENT
+ * no such name, ENOSPC table full, EINVAL bad name, ESTALE nobody holds it any
+ * more, EUSERS as mh_hold, ETIMEDOUT the daemon, who keeps the names, is away.
+ * mh_name_get needs no daemon.
  */
 MH_API int mh_name_set(mh_heap *h, const char *name, void *p);
 MH_API void *mh_name_get(mh_heap *h, const char *name);

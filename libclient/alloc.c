@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/held.h"
 
 static COLD void *owned_slow(mh_heap *h, size_t size)
 {
@@ -124,16 +124,23 @@ static void *alloc_spc(mh_heap *h, uint32_t spc, bool nowait)
 	return likely(p != NULL) ? p : alloc_slow(h, spc, nowait);
 }
 
-#define FLAGS_KNOWN	(MH_ZERO | MH_SHARED | MH_NOWAIT | 0x1f0000u)
+#define FLAGS_KNOWN	(MH_ZERO | MH_SHARED | MH_HELD | MH_NOWAIT | 0x1f0000u)
+#define HELD_LEAST	64u	/* bytes of a held object */
 
 static void *alloc_any(mh_heap *h, size_t size, size_t align, unsigned flags)
 {
-	uint32_t life = flags & MH_SHARED ? LIFE_SHARED : LIFE_OWNED;
+	uint32_t life = flags & MH_SHARED ? LIFE_SHARED :
+			flags & MH_HELD ? LIFE_HELD : LIFE_OWNED;
 	unsigned sc;
 
 	if (life == LIFE_SHARED && size < 8)
 		size = 8;
+	if (life == LIFE_HELD && size < HELD_LEAST)
+		size = HELD_LEAST;
 	sc = align > 1 ? sc_of_aligned(size, align) : sc_of(size);
+	if (life == LIFE_HELD)
+		return alloc_held(h, span_class(life, sc), size, align,
+				  flags & MH_NOWAIT);
 	if (array_index(span_class(life, sc)))
 		return alloc_spc(h, span_class(life, sc), flags & MH_NOWAIT);
 	return alloc_run(h, span_class(life, sc), size, align,
@@ -145,10 +152,11 @@ void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags)
 	unsigned log2 = flags >> 16 & 0x1f;
 	void *p;
 
-	if (flags & ~FLAGS_KNOWN || log2 > 22)
+	if (flags & ~FLAGS_KNOWN || log2 > 22 ||
+	    (flags & (MH_SHARED | MH_HELD)) == (MH_SHARED | MH_HELD))
 		return refuse_null(EINVAL, "mh_alloc_flags: flags 0x%x: MH_ZERO, "
-				 "MH_SHARED, MH_NOWAIT and MH_ALIGN(0..21) are "
-				 "known", flags);
+				 "MH_SHARED or MH_HELD, MH_NOWAIT and "
+				 "MH_ALIGN(0..21) are known", flags);
 	p = alloc_any(h, size, log2 ? (size_t)1 << (log2 - 1) : 1, flags);
 	if (p && flags & MH_ZERO)
 		memset(p, 0, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * array.h - a thread's arrays of free slots, one per span class: owned objects
- * up to 1 MiB, leased ones up to 32 KiB.  Stacks: the slot freed last is handed out first.
+ * up to 1 MiB, leased ones (shared at birth, held) up to 32 KiB.  Stacks: the slot freed last is handed out first.
  *
  *	 base        top         end            most
  *	  | slot slot | room      | may grow to  |
@@ -26,7 +26,10 @@
 #include "shm/segment.h"
 
 #define OWNED_ARRAYS	(SC_COUNT - 1)	/* run classes too */
-#define ARRAYS	(1 + OWNED_ARRAYS + SC_LAST_SMALL) /* 0: no room, no slot */
+#define SHARED_ARRAYS	(OWNED_ARRAYS + SC_LAST_SMALL)	/* the last of them */
+#define ARRAYS	(1 + SHARED_ARRAYS + SC_LAST_SMALL) /* 0: no room, no slot */
+#define HELD_PAGE	ARRAYS	/* nor here: where frees of held objects come */
+#define ARRAY_ROWS	(ARRAYS + 1)
 
 struct slot_ref {		/* entry of a shared array */
 	void *_Atomic	 p;	/* [A1] */
@@ -34,10 +37,10 @@ struct slot_ref {		/* entry of a shared array */
 };
 
 struct arrays {
-	char *_Atomic	 top[ARRAYS];	/* [A1] past the slot freed last */
-	char		*base[ARRAYS];
-	char		*end[ARRAYS];	/* where plain pushes stop */
-	char		*limit[ARRAYS];	/* where all do */
+	char *_Atomic	 top[ARRAY_ROWS];	/* [A1] past the slot freed last */
+	char		*base[ARRAY_ROWS];
+	char		*end[ARRAY_ROWS];	/* where plain pushes stop */
+	char		*limit[ARRAY_ROWS];	/* where all do */
 };
 
 /* Index of a span class's array; 0, the dummy, of those without. */
@@ -47,23 +50,33 @@ static inline uint32_t array_index(uint32_t spc)
 
 	if (spc_life(spc) == LIFE_OWNED)
 		return sc;
-	return spc_life(spc) == LIFE_SHARED && sc_is_small(sc) ?
-	       OWNED_ARRAYS + sc : 0;
+	if (!sc_is_small(sc))
+		return 0;
+	return sc + (spc_life(spc) == LIFE_SHARED ? OWNED_ARRAYS :
+		     SHARED_ARRAYS);
 }
 
+/* Are its slots those of leased spans? */
 static inline bool array_shared(uint32_t i)
 {
 	return i > OWNED_ARRAYS;
 }
 
+static inline bool array_held(uint32_t i)
+{
+	return i > SHARED_ARRAYS;
+}
+
 static inline uint32_t array_size_class(uint32_t i)
 {
-	return array_shared(i) ? i - OWNED_ARRAYS : i;
+	return array_held(i) ? i - SHARED_ARRAYS :
+	       array_shared(i) ? i - OWNED_ARRAYS : i;
 }
 
 static inline uint32_t array_spc(uint32_t i)
 {
-	return span_class(array_shared(i) ? LIFE_SHARED : LIFE_OWNED,
+	return span_class(array_held(i) ? LIFE_HELD :
+			  array_shared(i) ? LIFE_SHARED : LIFE_OWNED,
 			  array_size_class(i));
 }
 

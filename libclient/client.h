@@ -37,7 +37,7 @@
 #define HEAPS_MAX	32		/* attached at once by a process */
 #define CHUNK_BYTES	(4u << 20)
 #define CHUNKS_MAX	4096
-#define MC_STRIDE	(256u << 10)	/* address range of an mcache */
+#define MC_STRIDE	(512u << 10)	/* address range of an mcache */
 #define DAEMON_WAIT_MS	30000
 #define SPAN_LOOKS		4u	/* spans looked at per refill */
 #define LONG_ARRAYS	(1 + SC_LAST_SMALL)	/* of which any may be long */
@@ -76,6 +76,8 @@ enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };
 struct pspan {
 	char		*base;
 	_Atomic uint8_t	*parked;
+	struct sh_holder *holders;	/* held objects: their words ... */
+	struct holds	*holds;		/* ... and how often we hold them */
 	uint32_t	 magic, elem, nslots;	/* as in sc_table */
 	uint32_t	 spc;		/* never changes */
 	_Atomic uint64_t *live;
@@ -157,6 +159,7 @@ struct mh_heap {
 	char		*pt_map;	/* pt, leased, populated: their memory */
 	uint64_t	 pt_bytes;
 	_Atomic uint32_t *populated;	/* [A1] per span id: generation */
+	struct holds	*_Atomic *holds;	/* [A1] likewise: held.h */
 	char		*chunks[CHUNKS_MAX];
 	uint32_t	 nchunks;
 	char		*mc_next;	/* address range for mcaches */
@@ -168,6 +171,7 @@ struct tls {
 	mh_heap		*heap;		/* of the last use, with its mcache */
 	struct mcache	*mc;
 	bool		 inside;	/* a slow path is running */
+	bool		 counting;	/* a count of holds is being changed */
 	mh_heap		*after;		/* what heap is once it has ended */
 	int		 cancel;	/* cancel state, likewise */
 	bool		 keyed;
@@ -405,6 +409,9 @@ void populate(mh_heap *h, const struct geom *g);
 void pass_span(mh_heap *h, const struct geom *g);	/* dispose and list */
 void offer_span(mh_heap *h, const struct geom *g);	/* is LISTED now */
 
+/* held.c */
+struct holds *holds_make(mh_heap *h, span_id id, uint32_t nslots);
+
 /* spancache.c; all under the class lock */
 void plist_add(struct plist *l, struct pspan *ps);
 void plist_add_head(struct plist *l, struct pspan *ps);
@@ -446,6 +453,9 @@ void note_level(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t was,
 		uint32_t now);
 void thread_gone(void *unused);
 
+/* A free by us has cleared live bits: a FULL span with room is offered to all. */
+void freed_elsewhere(mh_heap *h, span_id id);	/* lend.c */
+
 /* flush.c */
 int flush(mh_heap *h, struct mcache *mc, uint32_t i, uint32_t keep);
 void flush_all(mh_heap *h, struct mcache *mc);
@@ -460,6 +470,7 @@ void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		bool nowait);
 int free_checked(mh_heap *h, void *p);		/* 0 or -errno */
+int make_room(mh_heap *h, struct mcache *mc, uint32_t i); /* a slot's, in the array */
 int free_run(mh_heap *h, struct pclass *c, struct pspan *ps);
 
 #endif

@@ -55,7 +55,8 @@ static const char *misuse_text(int err)
 {
 	switch (err) {
 	case EINVAL:
-		return "is not the start of an object of this heap";
+		return "is not the start of an object of this heap, or is a "
+		       "held one (mh_drop)";
 	case EPERM:
 		return "is owned by another process, or was freed before; only "
 		       "its owner frees an owned object";

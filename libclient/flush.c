@@ -147,7 +147,7 @@ static void put_entries(mh_heap *h, struct pclass *c, const struct arrays *a,
 			err = loan_add(h, &loans, e);
 		else
 			err = put_entry(h, c, &to, p, spc);
-		if (err == EINVAL && array_shared(i))
+		if (err == EINVAL && array_shared(i) && !array_held(i))
 			err = loan_first(h, &loans, e, spc);
 		if (err)
 			note_bad(bad, p, err);

@@ -29,16 +29,16 @@ static COLD void free_slow(mh_heap *h, void *p)
 /* Of an array known by the address of its top: fields lie in equal rows. */
 static inline char *end_of(char *_Atomic *top)
 {
-	return *(char **)(void *)(top + 2 * ARRAYS);
+	return *(char **)(void *)(top + 2 * ARRAY_ROWS);
 }
 
 static inline char *limit_of(char *_Atomic *top)
 {
-	return *(char **)(void *)(top + 3 * ARRAYS);
+	return *(char **)(void *)(top + 3 * ARRAY_ROWS);
 }
 
-_Static_assert(offsetof(struct arrays, end) == 2 * ARRAYS * sizeof(char *) &&
-	       offsetof(struct arrays, limit) == 3 * ARRAYS * sizeof(char *),
+_Static_assert(offsetof(struct arrays, end) == 2 * ARRAY_ROWS * sizeof(char *) &&
+	       offsetof(struct arrays, limit) == 3 * ARRAY_ROWS * sizeof(char *),
 	       "rows of struct arrays");
 
 static COLD void free_bad(mh_heap *h, void *p, int err)
@@ -220,7 +220,7 @@ HOT void mh_free(mh_heap *h, void *p)
 	st_rel(at, top + sizeof(void *));		/* [A1] others peek */
 }
 
-static int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
+int make_room(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	uint32_t cap = array_cap(&mc->a, i), keep;
 
@@ -268,7 +268,7 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 
 	if (off >= (uint64_t)seg_page_top(&h->sg) << PAGE_SHIFT ||
 	    !geom_of_page(&h->sg, (pgno){ (uint32_t)(off >> PAGE_SHIFT) }, &g) ||
-	    !geom_slot(&g, off, &slot))
+	    !geom_slot(&g, off, &slot) || spc_life(g.spc) == LIFE_HELD)
 		return -EINVAL;
 	if (is_parked(h, &g, slot))
 		return -EALREADY;
@@ -308,7 +308,7 @@ static int judge(mh_heap *h, struct pspan *ps, const void *p, bool deep)
 {
 	uint32_t slot, i = array_index(ps->spc);
 
-	if (!ps_slot(ps, p, &slot))
+	if (!ps_slot(ps, p, &slot) || spc_life(ps->spc) == LIFE_HELD)
 		return -EINVAL;
 	if (map_test(ps->bits, slot))
 		return -EALREADY;

@@ -34,6 +34,8 @@ static void from_walk(const struct seg *sg, struct mh_stats *s)
 	s->owned_bytes = n.owned_bytes;
 	s->shared_objects = n.shared_objects;
 	s->shared_bytes = n.shared_bytes;
+	s->held_objects = n.held_objects;
+	s->held_bytes = n.held_bytes;
 	s->quarantined_spans = n.quarantined;
 	s->clients = n.clients;
 	s->refills = n.refills;

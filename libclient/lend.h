@@ -80,7 +80,4 @@ static inline bool loan_of(const struct loans *l, const struct slot_ref *e)
 /* ... and at the end: what is left of the group goes home. */
 void loans_home(mh_heap *h, struct loans *l);
 
-/* A free by us has cleared live bits: a FULL span with room is offered to all. */
-void freed_elsewhere(mh_heap *h, span_id id);
-
 #endif

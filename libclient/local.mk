@@ -17,12 +17,15 @@ libclient_la_SOURCES = \
 	%D%/error.c \
 	%D%/flush.c \
 	%D%/free.c \
+	%D%/held.c \
+	%D%/held.h \
 	%D%/lend.c \
 	%D%/lend.h \
 	%D%/harvest.c \
 	%D%/info.c \
 	%D%/long.c \
 	%D%/mcache.c \
+	%D%/naming.c \
 	%D%/obtain.c \
 	%D%/probes.c \
 	%D%/rights.c \

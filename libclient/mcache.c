@@ -68,7 +68,7 @@ bool array_grow(mh_heap *h, struct arrays *a, uint32_t i)
 	if (!room_for(h, sc, cap, more))
 		return false;
 	/* [P2] What has room may come to hold what others lend. */
-	if (array_shared(i))
+	if (array_shared(i) && !array_held(i))
 		or_rel(&my_slot(h)->lent[sc / 64], 1ull << sc % 64);
 	array_set_cap(a, i, more);
 	return true;

@@ -45,7 +45,8 @@ int rights_first(mh_heap *h)
 int rights_make(mh_heap *h)
 {
 	uint64_t pages = h->sg.geo.npages;
-	uint64_t bytes = PT_SKEW + pages * 16 + h->sg.geo.nspans * 4ull;
+	uint64_t spans = round_up(h->sg.geo.nspans, 2);
+	uint64_t bytes = PT_SKEW + pages * 16 + spans * 12;
 
 	if (!h->pt_map || h->pt_bytes < bytes) {
 		char *map = map_wiped(bytes);
@@ -60,6 +61,7 @@ int rights_make(mh_heap *h)
 	h->pt = (_Atomic uint64_t *)(void *)(h->pt_map + PT_SKEW);
 	h->leased = h->pt + pages;
 	h->populated = (_Atomic uint32_t *)(void *)(h->leased + pages);
+	h->holds = (struct holds *_Atomic *)(void *)(h->populated + spans);
 	h->pt_origin = (uintptr_t)h->pt -
 		       ((uintptr_t)h->arena >> PAGE_SHIFT) * 8;
 	h->leased_origin = h->pt_origin + pages * 8;
@@ -137,7 +139,7 @@ static void mcache_lay(struct mcache *mc)
 	}
 }
 
-_Static_assert(sizeof(struct mcache) + SC_LAST_SMALL * 128 * 24 +
+_Static_assert(sizeof(struct mcache) + SC_LAST_SMALL * 128 * 40 +
 	       (SC_COUNT - SC_FIRST_RUN) * 128 * 8 < MC_STRIDE,
 	       "arrays at their biggest fit");
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * run.c - spans of one object that no array has: owned ones above 1 MiB or
- * aligned beyond a page, and shared ones above 32 KiB.  (Owned objects of 40 KiB
+ * aligned beyond a page, and shared and held ones above 32 KiB.  (Owned objects of 40 KiB
  * to 1 MiB are slots of one-slot spans and take the way of small ones.)  Those
  * of a class are recycled through mcentral; beyond, the daemon is asked for a run
  * of the size.
  *
- * Owned runs are pspans of one slot.  Shared ones belong to nobody from birth:
- * live bit, then FULL; whoever frees one lists the span.
+ * Owned runs are pspans of one slot.  Shared and held ones belong to nobody from
+ * birth: live bit, then FULL; whoever frees one lists the span.
  * Lock: the class's; the daemon is asked outside it.
  */
 #include <errno.h>
 
+#include "libclient/held.h"
 #include "libclient/seen.h"
 
 static bool wish(mh_heap *h, uint32_t spc, size_t size, size_t align,
@@ -89,6 +90,47 @@ static void *shared_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	return h->arena + geom_offset(&g);
 }
 
+/* Likewise; born before it is live, so that recovery frees what is half made. */
+static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
+		      bool nowait)
+{
+	uint32_t me = h->r->me.slot, was;
+	struct sh_holder *word;
+	struct holds *t;
+	struct geom g;
+
+	if (get_run(h, spc, size, align, nowait, &g))
+		return NULL;
+	t = holds_make(h, g.id, 1);
+	if (!t || count_begin(&t->n[0], &was)) {
+		pass_span(h, &g);
+		return refuse_null(t ? EDEADLK : ENOMEM, "heap %s: no memory to "
+				 "count holds, or called from a signal handler "
+				 "that interrupted the like", h->name);
+	}
+	note_held(h, spc);
+	word = geom_holders(&h->sg, &g);
+	held_born(word, me);
+	or_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
+	held_open(word, me);
+	count_end(&t->n[0], 1);
+	pass_span(h, &g);
+	return h->arena + geom_offset(&g);
+}
+
+static void *any_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
+		     bool nowait)
+{
+	switch (spc_life(spc)) {
+	case LIFE_OWNED:
+		return owned_run(h, spc, size, align, nowait);
+	case LIFE_HELD:
+		return may_hold(h) ? NULL :
+		       held_run(h, spc, size, align, nowait);
+	}
+	return shared_run(h, spc, size, align, nowait);
+}
+
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		bool nowait)
 {
@@ -98,9 +140,7 @@ void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	if (!mc)
 		return NULL;
 	make_way(h, mc, size);
-	p = spc_life(spc) == LIFE_OWNED ?
-	    owned_run(h, spc, size, align, nowait) :
-	    shared_run(h, spc, size, align, nowait);
+	p = any_run(h, spc, size, align, nowait);
 	leave();
 	return p;
 }

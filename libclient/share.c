@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * share.c - sharing, handles, sizes, and names: what an object is to others.
- *
- * A handle is the arena offset in its low bits and the span's generation in
- * all the others.  Lock: the class's, for owned spans of ours.
+ * share.c - sharing, handles, sizes: what an object is to others.
+ * Lock: the class's, for owned spans of ours.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "libclient/seen.h"
-#include "shm/names.h"
-
-static unsigned offset_bits(const mh_heap *h)
-{
-	return 64 - (unsigned)__builtin_clzll(h->sg.geo.reserve_bytes - 1);
-}
+#include "shm/handle.h"
 
 /* Page table word of p's page, 0 if it isn't ours or no page at all. */
 static uint64_t word_of(mh_heap *h, const void *p)
@@ -59,7 +52,7 @@ static void make_mixed(mh_heap *h, struct pspan *ps)
 static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
 		      uint32_t slot)
 {
-	if (map_test(ps->bits, slot))
+	if (map_test(ps->bits, slot) || ps->holders)
 		return -EINVAL;
 	if (ps->parked || ps_known(ps, slot))
 		return 0;
@@ -105,6 +98,8 @@ static int share(mh_heap *h, void *p)
 		return r;
 	if (!find(h, p, &g, &slot))
 		return -EINVAL;
+	if (spc_life(g.spc) == LIFE_HELD)
+		return -EINVAL;
 	if (is_live(h, &g, slot))
 		return 0;
 	return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED ? -EPERM :
@@ -124,23 +119,20 @@ int mh_share(mh_heap *h, void *p)
 	return refuse(-r, "heap %s: mh_share(%p): %s", h->name, p,
 		      r == -EPERM ? "owned by another process" :
 		      r == -ENOMEM ? "no memory for the process's span cache" :
-				     "not the start of an object");
+				     "not the start of an object, or a held one");
 }
 
 mh_handle mh_handle_of(mh_heap *h, const void *p)
 {
-	unsigned bits = offset_bits(h);
 	struct geom g;
 	uint32_t slot;
-	uint64_t gen;
 
 	if (!find(h, p, &g, &slot)) {
 		refuse(EINVAL, "heap %s: mh_handle_of(%p): not the start of an "
 		     "object", h->name, p);
 		return 0;
 	}
-	gen = (uint64_t)g.gen << bits >> bits;
-	return (gen ? gen : 1) << bits | (uint64_t)((const char *)p - h->arena);
+	return handle_make(&h->sg, &g, (uint64_t)((const char *)p - h->arena));
 }
 
 static void *stale(mh_heap *h, mh_handle v)
@@ -158,27 +150,22 @@ static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
 	if (span_state(w) == SPAN_FREE || span_state(w) == SPAN_GRANTED)
 		return false;
 	if (is_live(h, g, slot))
-		return spc_life(g->spc) != LIFE_SHARED ||
+		return !spc_leased(g->spc) ||
 		       !ld_rlx(&geom_parked(&h->sg, g)[slot]);	/* [P1] */
 	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g);
 }
 
 void *mh_deref(mh_heap *h, mh_handle v)
 {
-	unsigned bits = offset_bits(h);
-	uint64_t off = v & ((1ull << bits) - 1), gen;
+	uint64_t off = handle_offset(&h->sg, v);
 	struct geom g;
 	uint32_t slot;
 
-	if (!v || off >= h->sg.geo.reserve_bytes || !(v >> bits))
+	if (off >= h->sg.geo.reserve_bytes || off == v)
 		return refuse_null(EINVAL, "heap %s: 0x%llx is no handle of it",
 				 h->name, (unsigned long long)v);
-	if (!find(h, h->arena + off, &g, &slot))
-		return stale(h, v);
-	gen = (uint64_t)g.gen << bits >> bits;
-	if ((gen ? gen : 1) != v >> bits || !exists(h, &g, slot))
-		return stale(h, v);
-	return h->arena + off;
+	return handle_find(&h->sg, v, &g, &slot) && exists(h, &g, slot) ?
+	       h->arena + off : stale(h, v);
 }
 
 size_t mh_usable_size(mh_heap *h, const void *p)
@@ -228,65 +215,4 @@ void *mh_realloc(mh_heap *h, void *p, size_t size)
 	memcpy(q, p, size < g.elem ? size : g.elem);
 	mh_free(h, p);
 	return q;
-}
-
-static int bad_name(mh_heap *h, const char *name)
-{
-	if (name && name_ok(name))
-		return 0;
-	return refuse(EINVAL, "heap %s: an object's name has 1 to %u bytes, this "
-		    "one %s", h->name, SH_NAME_MAX, !name ? "is NULL" :
-		    *name ? "is longer" : "is empty");
-}
-
-int mh_name_set(mh_heap *h, const char *name, void *p)
-{
-	struct call c = { .op = OP_NAME_SET, .text = name };
-	int r;
-
-	if (bad_name(h, name) || mh_share(h, p))
-		return -1;
-	c.value = mh_handle_of(h, p);
-	if (!c.value || !enter(h))
-		return -1;
-	r = call_daemon(h, &c, false);
-	leave();
-	if (r == -ENOSPC)
-		refuse(ENOSPC, "heap %s: its table of %u names is full", h->name,
-		     h->sg.geo.nnames);
-	return r ? -1 : 0;
-}
-
-void *mh_name_get(mh_heap *h, const char *name)
-{
-	char text[64];
-	uint64_t v = 0;
-	struct sh_name *e;
-
-	if (bad_name(h, name))
-		return NULL;
-	if (!enter_any(h))
-		return NULL;
-	e = name_find(&h->sg, name, NULL);
-	if (e && (!name_read(&h->sg, (uint32_t)(e - h->sg.names), text, &v) ||
-		  strcmp(text, name)))
-		e = NULL;
-	leave();
-	return e ? mh_deref(h, v) :
-	       refuse_null(ENOENT, "heap %s: no object is named %s", h->name, name);
-}
-
-int mh_name_remove(mh_heap *h, const char *name)
-{
-	struct call c = { .op = OP_NAME_REMOVE, .text = name };
-	int r;
-
-	if (bad_name(h, name) || !enter(h))
-		return -1;
-	r = call_daemon(h, &c, false);
-	leave();
-	if (r == -ENOENT)
-		return refuse(ENOENT, "heap %s: no object is named %s", h->name,
-			    name);
-	return r ? -1 : 0;
 }

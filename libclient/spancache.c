@@ -85,7 +85,8 @@ void ps_move(struct pclass *c, struct pspan *ps, enum ps_where to)
 /* Page table words of all its pages.  fast: pushes go straight to the array. */
 void ps_map(mh_heap *h, struct pspan *ps, bool fast)
 {
-	uint32_t i = fast && !(h->flags & MH_CHECKED) ? array_index(ps->spc) : 0;
+	uint32_t i = !fast || h->flags & MH_CHECKED ? 0 :
+		     ps->holders ? HELD_PAGE : array_index(ps->spc);
 	bool mixed = ps->mixed && sc_is_small(spc_size_class(ps->spc)) &&
 		     !(h->flags & MH_CHECKED);
 	uint64_t w = pt_word(ps, i);
@@ -147,8 +148,9 @@ static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
 	ps->nslots = g->nslots;
 	ps->base = h->arena + geom_offset(g);
 	ps->live = geom_live(&h->sg, g);
-	ps->parked = spc_life(g->spc) == LIFE_SHARED ?
-		     geom_parked(&h->sg, g) : NULL;
+	ps->parked = spc_leased(g->spc) ? geom_parked(&h->sg, g) : NULL;
+	ps->holders = spc_life(g->spc) == LIFE_HELD ?
+		      geom_holders(&h->sg, g) : NULL;
 	ps->nfree = ps->nknown = 0;
 	ps->mixed = false;
 	ps->where = PS_TAKEN;
@@ -183,8 +185,9 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 
 	if (!ps)
 		return NULL;
-	if (!ps->parked && span_free_slots(&h->sg, g) < g->nslots &&
-	    !ps_need_known(h, ps)) {
+	if ((!ps->parked && span_free_slots(&h->sg, g) < g->nslots &&
+	     !ps_need_known(h, ps)) ||
+	    (ps->holders && !(ps->holds = holds_make(h, g->id, g->nslots)))) {
 		ps_move(c, ps, PS_UNUSED);
 		return NULL;
 	}

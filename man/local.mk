@@ -10,10 +10,12 @@ dist_man_MANS += \
 	%D%/mh_attach.3 \
 	%D%/mh_deref.3 \
 	%D%/mh_detach.3 \
+	%D%/mh_drop.3 \
 	%D%/mh_errmsg.3 \
 	%D%/mh_free.3 \
 	%D%/mh_free_batch.3 \
 	%D%/mh_handle_of.3 \
+	%D%/mh_hold.3 \
 	%D%/mh_info.3 \
 	%D%/mh_name_get.3 \
 	%D%/mh_name_remove.3 \

@@ -59,6 +59,20 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
  */
 #define order_for_recovery()	atomic_signal_fence(memory_order_seq_cst)
 
+/*
+ * 16 bytes at a multiple of 16, as two halves.  (The __atomic builtins would
+ * call a library here.)
+ */
+__extension__ typedef unsigned __int128 u128;
+
+static inline bool cas16_sc(_Atomic uint64_t *at, uint64_t lo, uint64_t hi,
+			    uint64_t to_lo, uint64_t to_hi)
+{
+	u128 old = (u128)hi << 64 | lo, to = (u128)to_hi << 64 | to_lo;
+
+	return __sync_bool_compare_and_swap((u128 *)(void *)at, old, to);
+}
+
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__)

@@ -10,7 +10,7 @@ static uint32_t objects(const struct seg *sg, const struct geom *g)
 	uint32_t n = g->nslots - span_free_slots(sg, g);
 	_Atomic uint8_t *parked = geom_parked(sg, g);
 
-	if (spc_life(g->spc) != LIFE_SHARED)
+	if (!spc_leased(g->spc))
 		return n;
 	for (uint32_t s = 0; s < g->nslots; s++)
 		n -= n && ld_rlx(&parked[s]);			/* [P1] */
@@ -29,8 +29,13 @@ static void count_span(const struct seg *sg, span_id id, struct heap_count *t,
 		return;
 	live = objects(sg, &g);
 	t->spans++;
-	t->shared_objects += live;
-	t->shared_bytes += live * g.elem;
+	if (spc_life(g.spc) == LIFE_HELD) {
+		t->held_objects += live;
+		t->held_bytes += live * g.elem;
+	} else {
+		t->shared_objects += live;
+		t->shared_bytes += live * g.elem;
+	}
 	t->quarantined += state == SPAN_QUARANTINED;
 	t->cls[g.spc].spans++;
 	t->cls[g.spc].bytes += geom_bytes(&g);

@@ -14,6 +14,7 @@ struct class_count {
 
 struct heap_count {
 	uint64_t spans, owned_bytes, shared_objects, shared_bytes;
+	uint64_t held_objects, held_bytes;
 	uint64_t quarantined, clients, refills, daemon_calls;
 	uint64_t by_state[8];
 	struct class_count cls[SPAN_CLASSES];

@@ -21,7 +21,7 @@
  * blocks do not alias in the caches):
  *
  *	| live words: 1 bit/slot | parked bytes: 1/slot | holder words: 16/slot |
- *	  always, padded to 128    shared at birth only   held only
+ *	  always, padded to 128    shared at birth, held  held only
  *
  * Stored here: fixed-width integers only.  No pointer, long, size_t, enum or
  * bool; no PID and no TID in any word that a decision is made on (the registry
@@ -58,6 +58,23 @@
  *  [P2]  slot.lent               the client, or_rel     recovery, ld_acq
  *	Size classes in which it may have borrowed: set before the first such array
  *	has room, cleared after its recovery.
+ *  [O1]  holder word             owner st_rlx, st_rel   both halves ld_acq, and
+ *                                at alloc; everybody    the CAS confirms them
+ *                                cas16_sc
+ *	Who holds an object: a bit each, the name's too.  Only a word with a bit and
+ *	tag NO can be held, so that of a free slot never is.  Alloc: bit, BORN(me),
+ *	unparked, NO: recovery frees what was BORN.  The last drop is one CAS to
+ *	FREEING(me); then the slot is freed, by me or by my recovery.  Recovery
+ *	reads live, then parked, then the word: the slot may be another object's.
+ *  [O2]  slot.held               the client, or_rel     recovery, ld_acq
+ *	Size classes in which it may hold something: set before the first bit,
+ *	cleared after its recovery.
+ *  [O3]  slot.watch              the client, cas_sc,    daemon, ld_sc
+ *                                st_rel 0
+ *	Span that the client is about to hold an object of.  Set before the last
+ *	look at the name; the daemon OWNS the span, sees it empty, then looks here:
+ *	a watched span isn't retired, so that the CAS meets a holder word.
+ *	Cleared by recovery (models/watch.pml).
  *  [K1]  span.link               holder of the stripe,  holder of the stripe,
  *                                cas_sc / xchg_sc       pusher ld_sc
  *	Which stripe's list a span is in, and what follows.  Popper: takes it out
@@ -111,7 +128,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	3
+#define SH_FORMAT	4
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -123,6 +140,8 @@
 #define SH_NAME_MAX	63u		/* bytes of an object's name */
 #define SH_CELLS	8u		/* requests in flight per client */
 #define SH_CLIENTS_MAX	1024u
+#define SH_HOLDERS	96u		/* client slots below may hold */
+#define SH_WATCHES	4u		/* threads of a client that look at once */
 #define SH_NAMES_MAX	65536u
 #define SH_DAEMON_SLOT	4095u
 #define SH_WANT_WORDS	((SPAN_CLASSES + 63) / 64)
@@ -173,6 +192,7 @@
 #define NAME_EMPTY		0u
 #define NAME_SET		1u
 #define NAME_GONE		2u
+#define NAME_HELD		3u	/* SET, and the object's word has bit 0 */
 
 /* Geometry of a heap: what was chosen at creation. */
 struct sh_geometry {
@@ -281,7 +301,9 @@ struct sh_slot {
 	_Atomic uint64_t cached_bytes;	/* free slots in arrays and span cache */
 	_Atomic uint64_t remote_frees;
 	_Atomic uint64_t lent[2];	/* (a) [P2] bit: size class */
-	_Atomic uint64_t reserved[7];
+	_Atomic uint64_t held[2];	/* (a) [O2] likewise */
+	_Atomic uint32_t watch[SH_WATCHES]; /* (a) [O3] span ids */
+	_Atomic uint64_t reserved[3];
 	struct sh_cell cells[SH_CELLS];
 	struct sh_tally tally[SPAN_CLASSES];
 };
@@ -304,6 +326,13 @@ struct sh_span {
 	_Atomic uint64_t link;		/* (a) [K1] next id | (stripe + 1) << 32 */
 };
 
+/* Changed as a whole, by a CAS of 16 bytes: see held.h. */
+struct sh_holder {
+	_Atomic uint64_t lo;		/* (a) [O1] bit: client slot; 0: the name */
+	_Atomic uint64_t hi;		/* (a) [O1] slots from 64 on, tag, mover */
+} __attribute__((aligned(16)));
+
+_Static_assert(sizeof(struct sh_holder) == 16, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_geom) == 32, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_span) == 16, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_stripe) == 64, "one cache line each");

@@ -10,6 +10,9 @@ libshm_la_SOURCES = \
 	%D%/central.h \
 	%D%/count.c \
 	%D%/count.h \
+	%D%/handle.h \
+	%D%/held.c \
+	%D%/held.h \
 	%D%/layout.h \
 	%D%/names.c \
 	%D%/names.h \
@@ -31,6 +34,7 @@ libshm_la_SOURCES = \
 	%D%/text.h \
 	%D%/verify.c \
 	%D%/verify.h \
+	%D%/verify_held.c \
 	%D%/verify_list.c \
 	%D%/verify_page.c \
 	%D%/verify_span.c \

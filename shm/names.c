@@ -51,7 +51,7 @@ bool name_read(const struct seg *sg, uint32_t i, char *ret_text,
 	for (int t = 0; t < NAME_TRIES; t++) {
 		uint32_t state = ld_acq(&e->state);		/* [N1] */
 
-		if ((state & 3) != NAME_SET)
+		if (!name_is_set(state & 3))
 			return false;
 		for (unsigned w = 0; w < 8; w++)
 			words[w] = ld_acq(&e->text[w]);		/* [N1] */
@@ -83,13 +83,13 @@ struct sh_name *name_find(const struct seg *sg, const char *text,
 	for (uint32_t k = 0; k <= mask; k++) {
 		uint32_t i = (hash + k) & mask, phase = name_phase(sg, i);
 
-		if (phase != NAME_SET && !room && ret_room) {
+		if (!name_is_set(phase) && !room && ret_room) {
 			*ret_room = i;
 			room = true;
 		}
 		if (phase == NAME_EMPTY)
 			return NULL;
-		if (phase == NAME_SET &&
+		if (name_is_set(phase) &&
 		    ld_acq(&sg->names[i].hash) == hash &&	/* [N1] */
 		    name_read(sg, i, found, &handle) && !strcmp(found, text))
 			return &sg->names[i];

@@ -19,6 +19,11 @@ bool names_backed(const struct seg *sg, uint32_t n);
 /* NAME_... of entry i; one without memory is EMPTY. */
 uint32_t name_phase(const struct seg *sg, uint32_t i);
 
+static inline bool name_is_set(uint32_t phase)
+{
+	return phase == NAME_SET || phase == NAME_HELD;
+}
+
 /*
  * The entry of a name, or NULL; *ret_room (may be NULL) gets the index of an
  * entry that may take it, and stays unchanged if there is none.
@@ -26,7 +31,7 @@ uint32_t name_phase(const struct seg *sg, uint32_t i);
 struct sh_name *name_find(const struct seg *sg, const char *text,
 			  uint32_t *ret_room);
 
-/* Entry i as one consistent copy; false: not SET.  text has 64 bytes. */
+/* Entry i as one consistent copy; false: not SET or HELD.  text has 64 bytes. */
 bool name_read(const struct seg *sg, uint32_t i, char *ret_text,
 	       uint64_t *ret_handle);
 

@@ -79,6 +79,12 @@ static inline uint32_t spc_size_class(uint32_t spc)
 	return spc % SC_COUNT;
 }
 
+/* Do its spans have parked bytes? */
+static inline bool spc_leased(uint32_t spc)
+{
+	return spc_life(spc) != LIFE_OWNED;
+}
+
 /*
  * May the class have spans by class?  Size class 0 is for runs of a length; a
  * shared object has 8 bytes at the least, and a held one 64.
@@ -137,6 +143,11 @@ static inline uint32_t block_live_bytes(uint32_t nslots)
 	return (uint32_t)round_up((nslots + 7) / 8, GRANULE_BYTES);
 }
 
+static inline uint32_t block_parked_bytes(uint32_t nslots)
+{
+	return (uint32_t)round_up(nslots, sizeof(struct sh_holder));
+}
+
 static inline uint32_t block_granules(uint32_t life, uint32_t nslots)
 {
 	uint32_t bytes = block_live_bytes(nslots);
@@ -144,7 +155,8 @@ static inline uint32_t block_granules(uint32_t life, uint32_t nslots)
 	if (life == LIFE_SHARED)
 		bytes += nslots;
 	else if (life == LIFE_HELD)
-		bytes += 16 * nslots;
+		bytes += block_parked_bytes(nslots) +
+			 (uint32_t)sizeof(struct sh_holder) * nslots;
 	return (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES | 1;
 }
 
@@ -164,6 +176,14 @@ static inline _Atomic uint8_t *geom_parked(const struct seg *sg,
 					   const struct geom *g)
 {
 	return (_Atomic uint8_t *)geom_live(sg, g) + block_live_bytes(g->nslots);
+}
+
+/* Of a span of held objects. */
+static inline struct sh_holder *geom_holders(const struct seg *sg,
+					     const struct geom *g)
+{
+	return (struct sh_holder *)(void *)
+	       (geom_parked(sg, g) + block_parked_bytes(g->nslots));
 }
 
 /* Bits of live word w that stand for slots. */
@@ -192,7 +212,7 @@ struct slot_at {
 	_Atomic uint64_t *live;		/* of the span */
 };
 
-/* Of a shared one. */
+/* Of a leased one. */
 static inline _Atomic uint8_t *slot_parked(const struct slot_at *at)
 {
 	return (_Atomic uint8_t *)at->live + block_live_bytes(at->nslots) +

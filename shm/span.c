@@ -55,7 +55,7 @@ bool span_empty(const struct seg *sg, const struct geom *g)
 
 	if (span_free_slots(sg, g) != g->nslots)
 		return false;
-	if (spc_life(g->spc) != LIFE_SHARED)
+	if (!spc_leased(g->spc))
 		return true;
 	for (uint32_t w = 0; w < live_words(g->nslots); w++)
 		if (parked_mask(parked, w * 64, slot_mask(g->nslots, w)))
@@ -89,7 +89,7 @@ static void close_marked(const struct seg *sg, const struct geom *g,
 
 void span_close(const struct seg *sg, const struct geom *g, struct party dead)
 {
-	if (spc_life(g->spc) == LIFE_SHARED)
+	if (spc_leased(g->spc))
 		close_marked(sg, g, PARKED_OWNER, parked_by(dead.slot));
 }
 

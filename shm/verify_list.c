@@ -5,6 +5,8 @@
  * be found where they are.  Reads only.
  */
 #include "shm/central.h"
+#include "shm/handle.h"
+#include "shm/held.h"
 #include "shm/names.h"
 #include "shm/verify_walk.h"
 
@@ -147,15 +149,41 @@ static int check_set_name(struct verify *v, uint32_t i)
 	return 0;
 }
 
+/* Of an entry that is HELD: its object's word says so too. */
+static int check_held_name(struct verify *v, uint32_t i)
+{
+	uint64_t handle = ld_acq(&v->sg->names[i].handle);	/* [N2] */
+	struct geom g;
+	uint32_t slot;
+
+	if (handle_find(v->sg, handle, &g, &slot) &&
+	    spc_life(g.spc) == LIFE_HELD && held_exists(v->sg, &g, slot) &&
+	    holders_has(holders_read(&geom_holders(v->sg, &g)[slot]),
+			HOLDER_NAME))
+		return 0;
+	v->rep->transit++;		/* the daemon replaces it */
+	return !v->quiet ? 0 :
+	       v_fault(v, "name %u says that it holds handle 0x%llx, which no "
+		       "name holds", i, (unsigned long long)handle);
+}
+
 int v_names(struct verify *v)
 {
+	uint64_t held = 0;
+
 	for (uint32_t i = 0; i < v->sg->geo.nnames; i++) {
 		uint32_t phase = name_phase(v->sg, i);
 
-		if (phase > NAME_GONE)
-			return v_fault(v, "name %u is in phase %u", i, phase);
-		if (phase == NAME_SET && check_set_name(v, i))
+		if (name_is_set(phase) && check_set_name(v, i))
 			return 1;
+		if (phase == NAME_HELD && check_held_name(v, i))
+			return 1;
+		held += phase == NAME_HELD;
 	}
+	if (v->quiet && held != v->rep->named)
+		return v_fault(v, "%llu held objects are held by a name, and "
+			       "%llu names hold one",
+			       (unsigned long long)v->rep->named,
+			       (unsigned long long)held);
 	return 0;
 }

@@ -125,7 +125,7 @@ static int check_parked(struct verify *v, const struct geom *g, uint64_t w)
 {
 	_Atomic uint8_t *parked = geom_parked(v->sg, g);
 
-	if (spc_life(g->spc) != LIFE_SHARED ||
+	if (!spc_leased(g->spc) ||
 	    span_state(w) == SPAN_QUARANTINED)
 		return 0;
 	for (uint32_t s = 0; s < g->nslots; s++) {
@@ -157,7 +157,8 @@ static int check_span(struct verify *v, const struct geom *g, uint64_t w)
 {
 	return check_shape(v, g, w) || check_place(v, g, w) ||
 	       check_party(v, g, w) || check_tail(v, g, w) ||
-	       check_parked(v, g, w) || check_threshold(v, g, w);
+	       check_parked(v, g, w) || v_holders(v, g, w) ||
+	       check_threshold(v, g, w);
 }
 
 /* Objects of the heap: live and not parked. */
@@ -166,7 +167,7 @@ static void count_objects(struct verify *v, const struct geom *g)
 	uint64_t live = g->nslots - span_free_slots(v->sg, g);
 	_Atomic uint8_t *parked = geom_parked(v->sg, g);
 
-	if (spc_life(g->spc) == LIFE_SHARED)
+	if (spc_leased(g->spc))
 		for (uint32_t s = 0; s < g->nslots; s++) {	/* [P1] */
 			if (ld_rlx(&parked[s]) && live)
 				live--;

@@ -4,6 +4,7 @@
  * memory; takes no locks.
  */
 #include "tests/heaprig.h"
+#include "shm/held.h"
 #include "shm/parked.h"
 
 #include <errno.h>
@@ -480,6 +481,24 @@ void rig_lend(struct rig *r, const struct geom *g, uint32_t slot,
 void rig_share(struct rig *r, const struct geom *g, uint32_t slot)
 {
 	or_rel(&geom_live(&r->sg, g)[slot / 64], 1ull << slot % 64);
+}
+
+void rig_hold(struct rig *r, const struct geom *g, uint32_t slot,
+	      struct party p)
+{
+	struct sh_holder *word = &geom_holders(&r->sg, g)[slot];
+	uint32_t sc = spc_size_class(g->spc);
+
+	MUST(spc_life(g->spc) == LIFE_HELD);
+	or_rel(&r->sg.slots[p.slot].held[sc / 64], 1ull << sc % 64);
+	if (held_exists(&r->sg, g, slot)) {
+		MUST(held_hold(word, p.slot));
+		return;
+	}
+	held_born(word, p.slot);
+	st_rlx(&geom_parked(&r->sg, g)[slot], 0);
+	rig_share(r, g, slot);
+	held_open(word, p.slot);
 }
 
 struct sh_cell *rig_post(struct rig *r, struct party p, uint32_t cell,

@@ -107,6 +107,9 @@ bool rig_free_slot(struct rig *r, struct party p, const struct geom *g,
 void rig_lend(struct rig *r, const struct geom *g, uint32_t slot,
 	      struct party to);	/* freed by who borrows it */
 void rig_share(struct rig *r, const struct geom *g, uint32_t slot);
+/* p holds it, of a span of held objects; it becomes one if it was none. */
+void rig_hold(struct rig *r, const struct geom *g, uint32_t slot,
+	      struct party p);
 
 static inline uint32_t rig_state(struct rig *r, span_id id)
 {

@@ -14,6 +14,8 @@ UNIT_TESTS = \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
+	%D%/unit/test_held \
+	%D%/unit/test_held_recover \
 	%D%/unit/test_interrupted \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
@@ -55,6 +57,8 @@ TSAN_TESTS = \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
+	%D%/unit/test_held \
+	%D%/unit/test_held_recover \
 	%D%/unit/test_interrupted \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
@@ -188,6 +192,7 @@ CRASH_TESTS = \
 	%D%/crash/scenes_client.c \
 	%D%/crash/scenes_daemon.c \
 	%D%/crash/scenes_free.c \
+	%D%/crash/scenes_held.c \
 	%D%/crash/scenes_lend.c \
 	%D%/crash/scenes_recovery.c \
 	%D%/crash/snap.c \

@@ -36,7 +36,6 @@ mheap_SOURCES = \
 	%D%/doctor_memory.c \
 	%D%/find.c \
 	%D%/find.h \
-	%D%/handle.h \
 	%D%/json.c \
 	%D%/json.h \
 	%D%/keep.c \

@@ -10,7 +10,7 @@
 
 #include "tools/args.h"
 #include "tools/commands.h"
-#include "tools/handle.h"
+#include "shm/handle.h"
 #include "tools/json.h"
 #include "tools/object.h"
 #include "tools/say.h"

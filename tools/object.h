@@ -22,7 +22,7 @@ static inline enum slot_use slot_use(const struct seg *sg, const struct geom *g,
 	if (!(live >> slot % 64 & 1))
 		return life == LIFE_OWNED && state == SPAN_OWNED ?
 		       SLOT_PRIVATE : SLOT_EMPTY;
-	return life == LIFE_SHARED && state == SPAN_OWNED &&
+	return life != LIFE_OWNED && state == SPAN_OWNED &&
 	       ld_rlx(&geom_parked(sg, g)[slot]) ?		/* [P1] */
 	       SLOT_PARKED : SLOT_SHARED;
 }

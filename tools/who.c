@@ -13,7 +13,8 @@
 #include "shm/names.h"
 #include "tools/args.h"
 #include "tools/commands.h"
-#include "tools/handle.h"
+#include "shm/handle.h"
+#include "shm/held.h"
 #include "tools/json.h"
 #include "tools/object.h"
 #include "tools/say.h"
@@ -154,6 +155,31 @@ static void print_owner(const struct seg *sg, uint64_t word)
 				 SAFE_TERMINAL));
 }
 
+/* Client slots that hold the object; bit 0: the name. */
+static struct holders holders_now(const struct seg *sg, const struct finding *f)
+{
+	if (f->use != SLOT_SHARED || spc_life(f->g.spc) != LIFE_HELD)
+		return (struct holders){ 0, 0 };
+	return holders_read(&geom_holders(sg, &f->g)[f->slot]);
+}
+
+static void print_holders(const struct seg *sg, const struct finding *f)
+{
+	struct holders w = holders_now(sg, f);
+	char comm[64];
+
+	if (holders_has(w, HOLDER_NAME))
+		printf("holder   the name\n");
+	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
+		const struct sh_client *c = &sg->clients[s];
+
+		if (holders_has(w, s))
+			printf("holder   slot %u, process %u (%s)\n", s, c->pid,
+			       safe_text(comm, sizeof(comm), c->comm,
+					 sizeof(c->comm), SAFE_TERMINAL));
+	}
+}
+
 static void print_slot(const struct seg *sg, const struct finding *f)
 {
 	char name[sizeof(f->name)];
@@ -169,6 +195,7 @@ static void print_slot(const struct seg *sg, const struct finding *f)
 		printf("name     %s\n", safe_text(name, sizeof(name), f->name,
 						  sizeof(f->name),
 						  SAFE_TERMINAL));
+	print_holders(sg, f);
 }
 
 static void print_finding(const struct seg *sg, const struct finding *f)
@@ -211,6 +238,24 @@ static void json_owner(struct json_object *o, const struct seg *sg,
 	json_text(o, "owner_command", c->comm, sizeof(c->comm));
 }
 
+static void json_holders(struct json_object *o, const struct seg *sg,
+			 const struct finding *f)
+{
+	struct holders w = holders_now(sg, f);
+	struct json_object *list = json_list(o, "holders");
+
+	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
+		struct json_object *one;
+
+		if (!holders_has(w, s))
+			continue;
+		one = json_item(list);
+		json_u64(one, "slot", s);
+		json_u64(one, "pid", sg->clients[s].pid);
+	}
+	json_flag(o, "held_by_name", holders_has(w, HOLDER_NAME));
+}
+
 static void json_span(struct json_object *o, const struct seg *sg,
 		      const struct finding *f)
 {
@@ -228,6 +273,8 @@ static void json_span(struct json_object *o, const struct seg *sg,
 	json_text(o, "object", use_text(f), 16);
 	json_u64(o, "handle", own_handle(sg, f));
 	json_text(o, "name", f->name, sizeof(f->name));
+	if (spc_life(f->g.spc) == LIFE_HELD)
+		json_holders(o, sg, f);
 }
 
 static void json_finding(const struct seg *sg, const struct finding *f)

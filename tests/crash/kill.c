@@ -35,8 +35,8 @@
 #endif
 
 static const struct scene_list *const lists[] = {
-	&alloc_scenes, &free_scenes, &lend_scenes, &client_scenes, &recovery_scenes,
-	&daemon_scenes,
+	&alloc_scenes, &free_scenes, &lend_scenes, &held_scenes, &client_scenes,
+	&recovery_scenes, &daemon_scenes,
 };
 
 struct run {
@@ -140,9 +140,10 @@ static void report_broken(const struct run *u)
 static void scene_line(const struct scene *sc, uint32_t life, size_t size,
 		       char *buf, size_t n)
 {
+	static const char *const lives[] = { "owned", "shared", "held" };
+
 	if (sc->sizes)
-		snprintf(buf, n, "%s %s %zu", sc->name,
-			 life == LIFE_SHARED ? "shared" : "owned", size);
+		snprintf(buf, n, "%s %s %zu", sc->name, lives[life], size);
 	else
 		snprintf(buf, n, "%s", sc->name);
 }
@@ -247,7 +248,7 @@ static void add_scene(struct jobs *jobs, const struct choice *ch,
 		add_job(jobs, ch, sc, LIFE_SHARED, 1024);
 		return;
 	}
-	for (unsigned l = 0; l < 2; l++)
+	for (unsigned l = 0; l < LIFE_COUNT; l++)
 		for (unsigned z = 0; z < SIZES; z++)
 			if (sc->lives >> l & 1 && sc->sizes >> z & 1)
 				add_job(jobs, ch, sc, l, scene_sizes[z]);

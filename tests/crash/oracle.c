@@ -4,6 +4,7 @@
  */
 #include "tests/crash/oracle.h"
 #include "tests/crash/survive.h"
+#include "shm/held.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,27 @@ static int by_offset(const void *pa, const void *pb)
 	return a->off < b->off ? -1 : a->off > b->off;
 }
 
-/* Live and not parked: objects of the heap. */
+/* Held by somebody who isn't dead, or by a name. */
+static bool outlives(const struct seg *sg, const struct geom *g, uint32_t slot,
+		     uint32_t dead)
+{
+	struct holders w = holders_read(&geom_holders(sg, g)[slot]);
+
+	w.lo &= ~(uint64_t)dead;
+	return holders_open(w);
+}
+
+/* Live and not parked: objects of the heap.  dead: clients, by bits. */
 static void add_objects(const struct seg *sg, const struct geom *g,
-			struct objects *t)
+			uint32_t dead, struct objects *t)
 {
 	_Atomic uint64_t *live = geom_live(sg, g);
 	_Atomic uint8_t *parked = geom_parked(sg, g);
 
 	for (uint32_t s = 0; s < g->nslots; s++) {
 		if (!(ld_sc(&live[s / 64]) >> s % 64 & 1) ||
-		    (spc_life(g->spc) == LIFE_SHARED && ld_rlx(&parked[s])))
+		    (spc_leased(g->spc) && ld_rlx(&parked[s])) ||
+		    (spc_life(g->spc) == LIFE_HELD && !outlives(sg, g, s, dead)))
 			continue;
 		if (t->n < OBJECTS_MAX)
 			t->o[t->n] = (struct object){ geom_offset(g) +
@@ -34,7 +46,7 @@ static void add_objects(const struct seg *sg, const struct geom *g,
 	}
 }
 
-static void find_objects(const struct seg *sg, struct objects *t)
+static void find_objects(const struct seg *sg, uint32_t dead, struct objects *t)
 {
 	uint32_t top = seg_span_top(sg);
 
@@ -45,7 +57,7 @@ static void find_objects(const struct seg *sg, struct objects *t)
 
 		if (state != SPAN_FREE && state != SPAN_GRANTED &&
 		    geom_read(sg, id, &g))
-			add_objects(sg, &g, t);
+			add_objects(sg, &g, dead, t);
 	}
 	if (t->n > OBJECTS_MAX)
 		abort();
@@ -60,7 +72,7 @@ void oracle_open(struct oracle *o, const struct scene *sc, struct act *a)
 	o->gain = sc->gain > 0 && !a->flags && !a->operand ? 0 : sc->gain;
 	o->dead = sc->dead | (sc->daemon ? 0 : 1u << a->pv.slot);
 	if (!sc->raw)
-		find_objects(&a->r->sg, &o->before);
+		find_objects(&a->r->sg, o->dead, &o->before);
 }
 
 static const char *object_fault(struct oracle *o, const char *what,
@@ -211,7 +223,7 @@ static const char *judge_recovered(struct oracle *o, struct snap *s,
 		why = survive_check(r);
 	if (why)
 		return why;
-	find_objects(&r->sg, &o->now);
+	find_objects(&r->sg, 0, &o->now);
 	why = check_objects(o);
 	if (!why)
 		why = survive(r, o->a->size, o->a->flags, &o->now);

@@ -47,7 +47,8 @@ void act_open(struct act *a, const struct scene *sc, uint32_t life, size_t size)
 	a->r->sg.arena = arena_make(o.reserve);
 	a->life = life;
 	a->size = size;
-	a->flags = life == LIFE_SHARED ? MH_SHARED : 0;
+	a->flags = life == LIFE_SHARED ? MH_SHARED :
+		   life == LIFE_HELD ? MH_HELD : 0;
 	a->sc = sc_of(size);
 	a->spc = span_class(life, a->sc);
 	a->pv = rig_join(a->r);
@@ -183,8 +184,12 @@ struct geom span_with(struct act *a, uint32_t objects, bool dispose)
 	struct geom g = a->sc ? rig_span(a->r, a->pb, a->spc) :
 			rig_run(a->r, a->pb, npages_for(a->size).n);
 
-	for (uint32_t s = 0; s < objects; s++)
-		rig_share(a->r, &g, s);
+	for (uint32_t s = 0; s < objects; s++) {
+		if (a->life == LIFE_HELD)
+			rig_hold(a->r, &g, s, a->pb);
+		else
+			rig_share(a->r, &g, s);
+	}
 	if (dispose && span_dispose(&a->r->sg, &g, a->pb) == SPAN_LISTED)
 		central_push(&a->r->sg, a->pb, g.spc, g.id);
 	return g;

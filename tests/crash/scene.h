@@ -19,6 +19,7 @@
 /* What lives is bits of scene.lives; sizes bits of scene.sizes. */
 #define L_OWNED		1u
 #define L_SHARED	2u
+#define L_HELD		4u
 #define S_16		1u
 #define S_64		2u
 #define S_1K		4u
@@ -35,7 +36,7 @@ struct act {			/* in memory that parent and child share */
 	struct party	 pv, pb;
 	uint32_t	 life, sc, spc;
 	size_t		 size;
-	unsigned	 flags;		/* MH_SHARED or 0 */
+	unsigned	 flags;		/* MH_SHARED, MH_HELD or 0 */
 	void		*p, *q;		/* of the call */
 	uint64_t	 operand;	/* arena offset + 1; 0: none */
 	uint64_t	 before[4];	/* counters, for scene.done */
@@ -70,7 +71,7 @@ struct scene_list {
 };
 
 extern const struct scene_list alloc_scenes, free_scenes, client_scenes,
-	lend_scenes, recovery_scenes, daemon_scenes;
+	lend_scenes, held_scenes, recovery_scenes, daemon_scenes;
 
 extern const size_t scene_sizes[SIZES];
 

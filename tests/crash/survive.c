@@ -2,6 +2,7 @@
 /* survive.c - see survive.h.  Runs in a judge; takes no locks. */
 #include "tests/crash/survive.h"
 #include "tests/crash/oracle.h"
+#include "shm/names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ const char *survive_check(struct rig *r)
 /* NOWAIT has failed: what the daemon would have given goes to mcentral. */
 static bool feed(struct rig *r, size_t size, unsigned flags)
 {
-	struct span_wish w = { .spc = span_class(flags ? LIFE_SHARED :
+	struct span_wish w = { .spc = span_class(flags & MH_HELD ? LIFE_HELD :
+						 flags ? LIFE_SHARED :
 						 LIFE_OWNED, sc_of(size)) };
 	uint32_t reason;
 	span_id id;
@@ -106,7 +108,7 @@ static const char *get_some(struct rig *r, mh_heap *h, size_t size,
 				return "the same memory was handed out twice";
 	}
 	for (unsigned i = 0; i < COUNT; i++)
-		if (mh_try_free(h, p[i]))
+		if (flags & MH_HELD ? mh_drop(h, p[i]) : mh_try_free(h, p[i]))
 			return "what was allocated can't be freed";
 	return NULL;
 }
@@ -135,8 +137,19 @@ static void free_object(struct rig *r, const struct geom *g, uint32_t slot)
 	_Atomic uint64_t *live = &geom_live(&r->sg, g)[slot / 64];
 	uint64_t bit = 1ull << slot % 64;
 
-	if (ld_sc(live) & bit)
+	if (ld_sc(live) & bit && spc_life(g->spc) != LIFE_HELD)
 		rig_free_slot(r, r->h.me, g, slot);
+}
+
+/* With the last holder and the last name, held objects are gone. */
+static void remove_names(struct rig *r)
+{
+	uint64_t handle;
+	char name[64];
+
+	for (uint32_t i = 0; i < r->sg.geo.nnames; i++)
+		if (name_read(&r->sg, i, name, &handle))
+			names_remove(&r->h, name);
 }
 
 const char *survive_end(struct rig *r)
@@ -146,6 +159,7 @@ const char *survive_end(struct rig *r)
 
 	for (uint32_t s = 1; s <= r->sg.geo.nclients; s++)
 		reclaim_client(&r->h, s);
+	remove_names(r);
 	for (span_id id = { 1 }; id.n < top; id.n++) {
 		struct geom g;
 

@@ -4,7 +4,7 @@
  * what it has and then does what it reads, and a hand that breaks a heap.
  *
  *	tool_client NAME	attaches; "owned ADDRESS HANDLE", "shared ...",
- *				"stale HANDLE"; then for each line of input:
+ *				"held ...", "stale HANDLE"; then for each line of input:
  *				more (allocates until refused), trim, end
  *	tool_client --break NAME  puts a span into a state that there isn't, in a
  *				heap that nobody serves
@@ -48,12 +48,14 @@ static void furnish(mh_heap *h)
 	void *owned = must(mh_alloc(h, 100), "owned");
 	void *shared = must(mh_alloc_flags(h, 200, MH_SHARED), "shared");
 	void *big = must(mh_alloc(h, BIG), "big");
+	void *held = must(mh_alloc_flags(h, 500, MH_HELD), "held");
 	void *gone = must(mh_alloc_flags(h, 3000, MH_SHARED), "gone");
 
-	if (mh_name_set(h, "root", shared) || mh_name_set(h, "e\x1b[1m", gone))
+	if (mh_name_set(h, "root", shared) || mh_name_set(h, "kept", held) || mh_name_set(h, "e\x1b[1m", gone))
 		die("name");
 	say(h, "owned", owned);
 	say(h, "shared", shared);
+	say(h, "held", held);
 	say(h, "big", big);
 	printf("stale 0x%" PRIx64 "\n", mh_handle_of(h, gone));
 	mh_free(h, gone);

@@ -125,6 +125,15 @@ for v in $(of shared 2) $(of shared 3); do
 done
 run 0 who "$name" $(($(of shared 2) + 7))
 says '^slot     [0-9]* of 157, 7 bytes into it'
+run 0 who "$name" "$(of held 2)"
+says '^class    [0-9]*, 512 bytes, held'
+says '^name     kept$'
+says '^holder   the name$'
+says "^holder   slot 1, process $client (tool_client)"
+json 0 who "$name" "$(of held 3)"
+says "\"holders\":\[{\"slot\":1,\"pid\":$client}\],\"held_by_name\":true"
+json 0 stat "$name"
+says '"held_objects":1,"held_bytes":512'
 json 0 who "$name" "$(of owned 2)"
 says '"lifetime":"owned","owner_slot":1,.*"object":"private"'
 run 0 who "$name" "$(of stale 2)"

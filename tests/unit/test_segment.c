@@ -264,7 +264,7 @@ static void blocks_hold_their_parts(void **state)
 		for (uint32_t life = 0; life < LIFE_COUNT; life++) {
 			uint32_t n = sc_nslots(sc), live = block_live_bytes(n);
 			uint32_t each = life == LIFE_OWNED ? 0 :
-					life == LIFE_SHARED ? 1 : 16;
+					life == LIFE_SHARED ? 1 : 17;
 			uint32_t granules = block_granules(life, n);
 
 			assert_true(live >= live_words(n) * 8);

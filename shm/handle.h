@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handle.h - handles as libmheap makes them, read from outside: the arena
- * offset in the low bits, the span's generation in all the others.
+ * handle.h - handles: the arena offset in the low bits, the span's generation in
+ * all the others.  Made by libmheap, kept in names, read by everybody.
  */
-#ifndef TOOLS_HANDLE_H
-#define TOOLS_HANDLE_H
+#ifndef SHM_HANDLE_H
+#define SHM_HANDLE_H
 
 #include "shm/segment.h"
 

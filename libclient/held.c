@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * held.c - held objects: allocation, hold, drop.  An object lives as long as a
+ * process or a name holds it; the last who lets go, or the daemon for the dead,
+ * frees it.  In spans of our own slots are leased and go through this thread's
+ * arrays like those of objects shared at birth; the holder word is written before
+ * the slot is unparked, and is FREEING before it is parked again.
+ *
+ * Locks: none to hold and drop; a count is BUSY meanwhile (held.h).
+ */
+#include <errno.h>
+
+#include "libclient/held.h"
+#include "libclient/seen.h"
+#include "shm/parked.h"
+
+struct holds *holds_make(mh_heap *h, span_id id, uint32_t nslots)
+{
+	struct holds *was = ld_acq(&h->holds[id.n]), *t;	/* [A1] */
+
+	if (was && was->room >= nslots)
+		return was;
+	t = pool_take(h, sizeof(*t) + nslots * sizeof(t->n[0]));
+	if (!t)
+		return NULL;
+	t->room = nslots;
+	/* Of two threads at once one's serves both. */
+	while (!cas_ar(&h->holds[id.n], &was, t))		/* [A1] */
+		if (was && was->room >= nslots)
+			return was;
+	return t;
+}
+
+static COLD int join_first(mh_heap *h)
+{
+	if (!enter_any(h))
+		return -1;
+	leave();
+	return 0;
+}
+
+int may_hold(mh_heap *h)
+{
+	uint32_t me = h->r->me.slot;
+
+	if (unlikely(!me)) {		/* a forked child */
+		if (join_first(h))
+			return -1;
+		me = h->r->me.slot;
+	}
+	if (likely(me < SH_HOLDERS))
+		return 0;
+	return refuse(EUSERS, "heap %s: this process has client slot %u; only "
+		      "the first %u clients may hold objects (share them "
+		      "instead, or let others detach)", h->name, me,
+		      SH_HOLDERS - 1);
+}
+
+int hold_at(mh_heap *h, const struct held_at *at)
+{
+	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
+	_Atomic uint32_t *n;
+	uint32_t was;
+	int r = 0;
+
+	if (unlikely(!t || at->slot >= t->room))
+		t = holds_make(h, at->id, at->slots);
+	if (!t)
+		return -ENOMEM;
+	n = &t->n[at->slot];
+	r = count_begin(n, &was);
+	if (r)
+		return r;
+	if (!was) {
+		note_held(h, at->spc);
+		r = held_hold(at->word, h->r->me.slot) ? 0 : -ESTALE;
+	}
+	count_end(n, r ? 0 : was + 1);
+	return r;
+}
+
+static COLD void settle(mh_heap *h, span_id id, bool inside)
+{
+	/* If not now (a signal handler), the daemon's sweep does it. */
+	if (!inside && !enter_any(h))
+		return;
+	freed_elsewhere(h, id);
+	if (!inside)
+		leave();
+}
+
+/* Room for one more in this thread's array. */
+static COLD bool room_made(mh_heap *h, uint32_t i)
+{
+	struct mcache *mc = enter(h);
+
+	if (!mc)
+		return false;
+	make_room(h, mc, i);
+	leave();
+	return true;
+}
+
+/* A slot of a span of ours, FREEING by us, goes on this thread's array. */
+static bool push_held(mh_heap *h, void *p, const struct held_at *at)
+{
+	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
+	uint32_t i = array_index(at->spc);
+	_Atomic uint8_t *parked;
+	char *top;
+
+	for (bool again = false; ; again = true) {
+		uint64_t w = pt_load(h, page);
+
+		if (tls.heap != h || (uint16_t)w != HELD_PAGE * sizeof(char *))
+			return false;
+		parked = &pt_pspan(w)->parked[at->slot];
+		top = ld_rlx(&tls.mc->a.top[i]);		/* [A1] */
+		if (likely(top < tls.mc->a.limit[i]))
+			break;
+		if (again || !room_made(h, i))
+			return false;
+	}
+	st_rlx(parked, PARKED_OWNER);				/* [P1] */
+	order_for_recovery();
+	array_put(top, true, p, parked);
+	st_rel(&tls.mc->a.top[i], top + sizeof(struct slot_ref)); /* [A1] */
+	return true;
+}
+
+/* FREEING by us. */
+static void free_held(mh_heap *h, const struct held_at *at, bool inside)
+{
+	void *p = h->arena + at->off;
+	uint32_t owner;
+
+	if (!inside && push_held(h, p, at))
+		return;
+	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
+	andnot_sc(at->live, 1ull << at->slot % 64);		/* [L1] */
+	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
+	seen_remote_free(h, at->spc, owner, at->off, 1);
+	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
+		settle(h, at->id, inside);
+}
+
+int drop_at(mh_heap *h, const struct held_at *at, bool inside)
+{
+	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
+	enum held_left left = HELD_BY_OTHERS;
+	_Atomic uint32_t *n;
+	uint32_t was;
+	int r;
+
+	if (unlikely(!t || at->slot >= t->room))
+		return -EINVAL;
+	n = &t->n[at->slot];
+	r = count_begin(n, &was);
+	if (r)
+		return r;
+	if (was == 1)
+		left = held_drop(at->word, h->r->me.slot, h->r->me.slot);
+	count_end(n, was ? was - 1 : 0);
+	if (!was)
+		return -EINVAL;
+	if (left == HELD_BY_NONE)
+		free_held(h, at, inside);
+	return 0;
+}
+
+#define NO_HELD_OBJECT	1	/* beside what hold_at and drop_at give */
+
+static const char *held_text(int r)
+{
+	switch (r) {
+	case NO_HELD_OBJECT:
+		return "not the start of a held object";
+	case -EINVAL:
+		return "this process doesn't hold it";
+	case -ESTALE:
+		return "nobody holds it any more";
+	case -EDEADLK:
+		return "called from a signal handler that interrupted the like";
+	}
+	return "no memory to count its holds";
+}
+
+static COLD int refuse_held(mh_heap *h, const char *call, const void *p, int r)
+{
+	return refuse(r == NO_HELD_OBJECT ? EINVAL : -r, "heap %s: %s(%p): %s",
+		      h->name, call, p, held_text(r));
+}
+
+static bool at_of(mh_heap *h, const void *p, struct held_at *ret_at)
+{
+	uint64_t off = (uint64_t)((const char *)p - h->arena);
+
+	return h->attached && off < h->sg.geo.reserve_bytes &&
+	       held_find(&h->sg, off, ret_at);
+}
+
+/* The first hold of a span's objects takes memory, and so a slow path's door. */
+static COLD int hold_first(mh_heap *h, const struct held_at *at)
+{
+	int r;
+
+	if (!enter_any(h))
+		return -errno;
+	r = holds_make(h, at->id, at->slots) ? 0 : -ENOMEM;
+	leave();
+	return r ? r : hold_at(h, at);
+}
+
+int mh_hold(mh_heap *h, void *p)
+{
+	struct held_at at;
+	int r;
+
+	if (unlikely(!at_of(h, p, &at)))
+		return refuse_held(h, "mh_hold", p, NO_HELD_OBJECT);
+	if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1) && may_hold(h))
+		return -1;
+	r = likely(ld_acq(&h->holds[at.id.n])) ?		/* [A1] */
+	    hold_at(h, &at) : hold_first(h, &at);
+	return likely(!r) ? 0 : refuse_held(h, "mh_hold", p, r);
+}
+
+int mh_drop(mh_heap *h, void *p)
+{
+	struct held_at at;
+	int r;
+
+	if (unlikely(!at_of(h, p, &at)))
+		return refuse_held(h, "mh_drop", p, NO_HELD_OBJECT);
+	r = drop_at(h, &at, false);
+	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
+}
+
+/* Unparked before it leaves the array, as any slot; the word is there before. */
+static void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
+{
+	char *top = ld_rlx(&mc->a.top[i]);			/* [A1] */
+	uint32_t me = h->r->me.slot, slot, was;
+	_Atomic uint32_t *n;
+	struct slot_ref *e;
+	struct pspan *ps;
+	void *p;
+
+	if (unlikely(top == mc->a.base[i]))
+		return NULL;
+	e = (struct slot_ref *)(void *)top - 1;
+	p = ld_rlx(&e->p);					/* [A1] */
+	ps = pt_pspan(pt_load(h, (uint64_t)((char *)p - h->arena) >>
+				 PAGE_SHIFT));
+	slot = (uint32_t)(e->parked - ps->parked);
+	n = &ps->holds->n[slot];
+	if (unlikely(count_begin(n, &was)))
+		return refuse_null(EDEADLK, "called from a signal handler that "
+				   "interrupted the like");
+	held_born(&ps->holders[slot], me);
+	st_rlx(e->parked, 0);					/* [P1] */
+	held_open(&ps->holders[slot], me);
+	st_rel(&mc->a.top[i], (char *)e);			/* [A1] */
+	count_end(n, 1);
+	return p;
+}
+
+static COLD void *alloc_held_slow(mh_heap *h, uint32_t spc, bool nowait)
+{
+	uint32_t i = array_index(spc);
+	struct mcache *mc;
+	void *p = NULL;
+
+	if (!h->attached || may_hold(h) || !(mc = enter(h)))
+		return NULL;
+	note_held(h, spc);
+	if (array_n(&mc->a, i) || refill(h, mc, i, nowait))
+		p = pop_held(h, mc, i);
+	if (h->flags & MH_CHECKED)
+		flush(h, mc, i, 0);
+	leave();
+	return p;
+}
+
+void *alloc_held(mh_heap *h, uint32_t spc, size_t size, size_t align,
+		 bool nowait)
+{
+	void *p = NULL;
+
+	if (unlikely(!array_index(spc)))
+		return alloc_run(h, spc, size, align, nowait);
+	if (likely(tls.heap == h))
+		p = pop_held(h, tls.mc, array_index(spc));
+	return likely(p != NULL) ? p : alloc_held_slow(h, spc, nowait);
+}

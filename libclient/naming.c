@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * naming.c - names of objects.  The daemon writes the table (daemon/names.c);
+ * looking a name up needs nobody.
+ *
+ * A held object is held before it is handed out.  Between the look at its name
+ * and that, it may go, and its span too: so the span is watched, and the entry
+ * looked at again, before the holder word is touched; and once more after, for
+ * then the object that is held is the one that has the name.  [O3],
+ * models/watch.pml.  Takes no lock.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include "libclient/held.h"
+#include "shm/handle.h"
+#include "shm/names.h"
+
+static int bad_name(mh_heap *h, const char *name)
+{
+	if (name && name_ok(name))
+		return 0;
+	return refuse(EINVAL, "heap %s: an object's name has 1 to %u bytes, this "
+		    "one %s", h->name, SH_NAME_MAX, !name ? "is NULL" :
+		    *name ? "is longer" : "is empty");
+}
+
+static bool is_held(mh_heap *h, uint64_t off)
+{
+	struct held_at at;
+
+	return off < h->sg.geo.reserve_bytes && held_find(&h->sg, off, &at);
+}
+
+static int set_failed(mh_heap *h, const char *name, const void *p, int r)
+{
+	switch (r) {
+	case -ENOSPC:
+		return refuse(ENOSPC, "heap %s: its table of %u names is full",
+			      h->name, h->sg.geo.nnames);
+	case -EBUSY:
+		return refuse(EBUSY, "heap %s: mh_name_set(%s): held object %p "
+			      "has another name, which must be removed first",
+			      h->name, name, p);
+	case -ESTALE:
+		return refuse(ESTALE, "heap %s: mh_name_set(%s): nobody holds %p "
+			      "any more", h->name, name, p);
+	}
+	return -1;
+}
+
+int mh_name_set(mh_heap *h, const char *name, void *p)
+{
+	struct call c = { .op = OP_NAME_SET, .text = name };
+	int r;
+
+	if (bad_name(h, name) ||
+	    (!(h->attached && is_held(h, (uint64_t)((char *)p - h->arena))) &&
+	     mh_share(h, p)))
+		return -1;
+	c.value = mh_handle_of(h, p);
+	if (!c.value || !enter_any(h))
+		return -1;
+	r = call_daemon(h, &c, false);
+	leave();
+	return r ? set_failed(h, name, p, r) : 0;
+}
+
+/* One of the words that say so; SH_WATCHES threads may look at once. */
+static _Atomic uint32_t *watch_begin(mh_heap *h, uint32_t id)
+{
+	_Atomic uint32_t *word = my_slot(h)->watch;
+
+	for (uint32_t i = 0; ; i++) {
+		uint32_t none = 0;
+
+		if (cas_sc(&word[i % SH_WATCHES], &none, id))	/* [O3] */
+			return &word[i % SH_WATCHES];
+		if (i % SH_WATCHES == SH_WATCHES - 1)
+			sched_yield();
+	}
+}
+
+static void watch_end(_Atomic uint32_t *word)
+{
+	st_rel(word, 0);					/* [O3] */
+}
+
+struct entry {			/* as it was read */
+	struct sh_name	*at;
+	uint32_t	 state;
+	uint64_t	 handle;
+};
+
+static bool entry_same(const struct entry *e)
+{
+	return ld_sc(&e->at->handle) == e->handle &&		/* [N2] */
+	       ld_sc(&e->at->state) == e->state;		/* [N1] */
+}
+
+/* The entry of a name as one consistent copy; false: there is none. */
+static bool entry_read(mh_heap *h, const char *name, struct entry *ret_e)
+{
+	char text[64];
+
+	for (;;) {
+		struct sh_name *at = name_find(&h->sg, name, NULL);
+		uint32_t state;
+
+		if (!at)
+			return false;
+		state = ld_acq(&at->state);			/* [N1] */
+		if (!name_read(&h->sg, (uint32_t)(at - h->sg.names), text,
+			       &ret_e->handle) || strcmp(text, name))
+			continue;
+		ret_e->at = at;
+		ret_e->state = state;
+		if (ld_acq(&at->state) == state)		/* [N1] */
+			return true;
+	}
+}
+
+/* Is that what the handle means: this span, in this generation? */
+static bool leads_to(mh_heap *h, uint64_t handle, const struct held_at *at,
+		     uint32_t id)
+{
+	const struct geom g = { .gen = at->gen };
+
+	return at->id.n == id && handle_make(&h->sg, &g, at->off) == handle;
+}
+
+/* 0: held.  -EAGAIN: the name has changed meanwhile. */
+static int hold_named(mh_heap *h, const struct entry *e)
+{
+	uint64_t off = handle_offset(&h->sg, e->handle);
+	uint32_t id = ld_acq(&h->sg.pagemap[off >> PAGE_SHIFT]); /* [G2] */
+	_Atomic uint32_t *watch = watch_begin(h, id);
+	struct held_at at;
+	int r = -EAGAIN;
+
+	if (entry_same(e))
+		r = held_find(&h->sg, off, &at) &&
+		    leads_to(h, e->handle, &at, id) ?
+		    hold_at(h, &at) : -ESTALE;
+	watch_end(watch);
+	if (r == -ESTALE && !entry_same(e))
+		return -EAGAIN;
+	if (r || entry_same(e))
+		return r;
+	drop_at(h, &at, true);
+	return -EAGAIN;
+}
+
+static int get_failed(mh_heap *h, const char *name, int r)
+{
+	if (r == -EUSERS)
+		return may_hold(h);	/* says it */
+	return refuse(-r, "heap %s: mh_name_get(%s): %s", h->name, name,
+		      r == -ENOENT ? "no object has this name" :
+		      r == -ESTALE ? "the object is gone" :
+		      r == -ENOMEM ? "no memory to count its holds" :
+				     "called from a signal handler");
+}
+
+/* 0 and what the name stands for, held if it is a held object; or -errno. */
+static int get_named(mh_heap *h, const char *name, struct entry *e,
+		     bool *ret_held)
+{
+	for (;;) {
+		int r;
+
+		if (!entry_read(h, name, e))
+			return -ENOENT;
+		*ret_held = is_held(h, handle_offset(&h->sg, e->handle));
+		if (!*ret_held)
+			return 0;
+		if (h->r->me.slot >= SH_HOLDERS)
+			return -EUSERS;
+		r = hold_named(h, e);
+		if (r != -EAGAIN)
+			return r;
+	}
+}
+
+void *mh_name_get(mh_heap *h, const char *name)
+{
+	struct entry e;
+	bool held;
+	int r;
+
+	if (bad_name(h, name) || !enter_any(h))
+		return NULL;
+	r = get_named(h, name, &e, &held);
+	leave();
+	if (r) {
+		get_failed(h, name, r);
+		return NULL;
+	}
+	return held ? h->arena + handle_offset(&h->sg, e.handle) :
+	       mh_deref(h, e.handle);
+}
+
+int mh_name_remove(mh_heap *h, const char *name)
+{
+	struct call c = { .op = OP_NAME_REMOVE, .text = name };
+	int r;
+
+	if (bad_name(h, name) || !enter_any(h))
+		return -1;
+	r = call_daemon(h, &c, false);
+	leave();
+	if (r == -ENOENT)
+		return refuse(ENOENT, "heap %s: no object is named %s", h->name,
+			      name);
+	return r ? -1 : 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * held.h - who holds an object: its holder word, 16 bytes changed by one CAS.
+ *
+ *	lo  | client slots 63 .. 1                        | name (bit 0) |
+ *	hi  | 0 | mover, 12 bits | tag, 4 bits | client slots 95 .. 64   |
+ *	     63  47            36 35         32 31                     0
+ *
+ *	zeroes, or FREEING(last) -> BORN(owner) -> NO ... -> FREEING(last)
+ *
+ * A word can be held only while its tag is NO and somebody holds it.  A process
+ * that holds an object several times has one bit, and counts for itself.  The
+ * words of a span lie behind its parked bytes; live and parked say whether a
+ * slot is an object at all, as in any leased span.  [O1] is the row,
+ * models/held.pml the proof.  Takes no lock; a CAS is tried again only if
+ * somebody else's has changed the word.
+ */
+#ifndef SHM_HELD_H
+#define SHM_HELD_H
+
+#include "shm/segment.h"
+
+#define TAG_NO		0u
+#define TAG_BORN	1u
+#define TAG_FREEING	2u
+
+#define HOLDER_NAME	0u	/* the bit of the name */
+
+struct holders {		/* a word as it was read */
+	uint64_t lo, hi;
+};
+
+static inline uint32_t holders_tag(struct holders w)
+{
+	return (uint32_t)(w.hi >> 32) & 0xf;
+}
+
+static inline uint32_t holders_mover(struct holders w)
+{
+	return (uint32_t)(w.hi >> 36) & 0xfff;
+}
+
+static inline bool holders_has(struct holders w, uint32_t slot)
+{
+	return (slot < 64 ? w.lo >> slot : w.hi >> (slot - 64)) & 1;
+}
+
+static inline bool holders_none(struct holders w)
+{
+	return !w.lo && !(uint32_t)w.hi;
+}
+
+static inline struct holders holders_of(uint32_t slot, uint32_t tag,
+					uint32_t mover)
+{
+	return (struct holders){
+		slot < 64 ? 1ull << slot : 0,
+		(uint64_t)mover << 36 | (uint64_t)tag << 32 |
+		(slot < 64 ? 0 : 1ull << (slot - 64)),
+	};
+}
+
+/* Two loads, which the CAS confirms. */
+static inline struct holders holders_read(const struct sh_holder *h)
+{
+	struct holders w = { .lo = ld_acq(&h->lo) };		/* [O1] */
+
+	w.hi = ld_acq(&h->hi);					/* [O1] */
+	return w;
+}
+
+static inline bool holders_cas(struct sh_holder *h, struct holders from,
+			       struct holders to)
+{
+	return cas16_sc(&h->lo, from.lo, from.hi, to.lo, to.hi); /* [O1] */
+}
+
+/* In place of `slot`'s bit. */
+static inline struct holders holders_with(struct holders w, uint32_t slot)
+{
+	struct holders bit = holders_of(slot, 0, 0);
+
+	return (struct holders){ w.lo | bit.lo, w.hi | bit.hi };
+}
+
+static inline struct holders holders_without(struct holders w, uint32_t slot)
+{
+	struct holders bit = holders_of(slot, 0, 0);
+
+	return (struct holders){ w.lo & ~bit.lo, w.hi & ~bit.hi };
+}
+
+static inline bool holders_open(struct holders w)
+{
+	return holders_tag(w) == TAG_NO && !holders_none(w);
+}
+
+/* Adds the slot's bit.  False: the object is going, or gone. */
+static inline bool held_hold(struct sh_holder *h, uint32_t slot)
+{
+	struct holders w;
+
+	do {
+		w = holders_read(h);
+		if (!holders_open(w))
+			return false;
+	} while (!holders_cas(h, w, holders_with(w, slot)));
+	return true;
+}
+
+enum held_left { HELD_NOT, HELD_BY_OTHERS, HELD_BY_NONE };
+
+/*
+ * Takes the slot's bit away.  HELD_BY_NONE: it was the last, the object is
+ * FREEING(mover), and the caller frees the slot.  HELD_NOT: it had no bit.
+ */
+static inline enum held_left held_drop(struct sh_holder *h, uint32_t slot,
+				       uint32_t mover)
+{
+	struct holders w, to;
+	bool last;
+
+	do {
+		w = holders_read(h);
+		if (!holders_open(w) || !holders_has(w, slot))
+			return HELD_NOT;
+		to = holders_without(w, slot);
+		last = holders_none(to);
+		if (last)
+			to.hi = (uint64_t)mover << 36 | (uint64_t)TAG_FREEING << 32;
+	} while (!holders_cas(h, w, to));
+	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
+}
+
+/*
+ * The slot is free in its owner's hands.  Between the two it is unparked; after
+ * the second the object can be held.  Killed in between: recovery frees it.
+ */
+static inline void held_born(struct sh_holder *h, uint32_t slot)
+{
+	struct holders w = holders_of(slot, TAG_BORN, slot);
+
+	st_rlx(&h->lo, w.lo);					/* [O1] */
+	order_for_recovery();
+	st_rel(&h->hi, w.hi);					/* [O1] */
+	order_for_recovery();
+}
+
+static inline void held_open(struct sh_holder *h, uint32_t slot)
+{
+	order_for_recovery();
+	st_rel(&h->hi, holders_of(slot, TAG_NO, 0).hi);		/* [O1] */
+}
+
+/* A held object, and all that hold and drop need. */
+struct held_at {
+	uint64_t	  off;		/* in the arena */
+	span_id		  id;
+	uint32_t	  slot, slots;	/* of so many of the span */
+	uint32_t	  spc, gen;
+	_Atomic uint64_t *live;		/* its live word */
+	struct sh_holder *word;
+};
+
+/*
+ * By its arena offset.  False: not the start of a slot of a span of held
+ * objects, or the geometry is changing.
+ */
+bool held_find(const struct seg *sg, uint64_t off, struct held_at *ret);
+
+/* Is the slot an object, as of now? */
+static inline bool held_exists(const struct seg *sg, const struct geom *g,
+			       uint32_t slot)
+{
+	return ld_sc(&geom_live(sg, g)[slot / 64]) >> slot % 64 & 1 && /* [L1] */
+	       !ld_rlx(&geom_parked(sg, g)[slot]);		/* [P1] */
+}
+
+#endif

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_held.c - held objects by two clients of one heap: who holds them, names
+ * that do, what is refused, and threads that get an object by its name while it
+ * is replaced.  (Deaths are in test_held_recover.c, kills in tests/crash.)
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "shm/held.h"
+#include "tests/clientrig.h"
+
+#define MANY	3000u
+#define THREADS	4
+#define SWAPS	1500u
+
+static const struct rig_opts opts = { .reserve = 64u << 20, .clients = 4,
+				      .stripes = 2, .names = 16 };
+static const size_t sizes[] = { 1, 64, 1000, 32768, 65536, 3u << 20 };
+static struct clientrig *cr;
+static mh_heap *a, *b;
+
+static int setup(void **state)
+{
+	(void)state;
+	cr = clientrig_new(&opts);
+	a = clientrig_attach(cr, 0);
+	b = clientrig_attach(cr, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	clientrig_verify(cr);
+	clientrig_kill(cr, a);
+	clientrig_kill(cr, b);
+	clientrig_verify(cr);
+	assert_int_equal(cr->r->report.held_objects, 0);
+	clientrig_free(cr);
+	return 0;
+}
+
+static void *make(mh_heap *h, size_t size)
+{
+	void *p = mh_alloc_flags(h, size, MH_HELD);
+
+	assert_non_null(p);
+	return p;
+}
+
+static uint64_t objects(void)
+{
+	struct mh_stats s;
+
+	assert_int_equal(mh_stats(a, &s, sizeof(s)), 0);
+	return s.held_objects;
+}
+
+static uint64_t bytes(void)
+{
+	struct mh_stats s;
+
+	assert_int_equal(mh_stats(a, &s, sizeof(s)), 0);
+	return s.held_bytes;
+}
+
+#define refused(err, call)	do {					\
+	errno = 0;							\
+	assert_int_equal((call), -1);					\
+	assert_int_equal(errno, (err));					\
+	assert_true(*mh_errmsg());					\
+} while (0)
+
+static void one_holder(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *p = make(a, sizes[i]);
+
+		memset(p, 1, sizes[i]);
+		assert_true(mh_usable_size(a, p) >= sizes[i]);
+		assert_true(mh_usable_size(a, p) >= 64);
+		assert_int_equal((uintptr_t)p % 16, 0);
+		assert_int_equal(objects(), 1);
+		assert_int_equal(bytes(), mh_usable_size(a, p));
+		assert_ptr_equal(mh_deref(b, mh_handle_of(a, p)), p);
+		assert_int_equal(mh_drop(a, p), 0);
+		assert_int_equal(objects(), 0);
+		refused(EINVAL, mh_drop(a, p));
+		refused(ESTALE, mh_hold(b, p));
+	}
+}
+
+static void counted_in_a_process(void **state)
+{
+	void *p = make(a, 100);
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(mh_hold(a, p), 0);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(objects(), 1);
+		assert_int_equal(mh_drop(a, p), 0);
+	}
+	assert_int_equal(objects(), 0);
+	refused(EINVAL, mh_drop(a, p));
+}
+
+static void two_holders(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *p = make(a, sizes[i]);
+
+		refused(EINVAL, mh_drop(b, p));
+		assert_int_equal(mh_hold(b, p), 0);
+		assert_int_equal(mh_drop(a, p), 0);
+		assert_int_equal(objects(), 1);
+		refused(EINVAL, mh_drop(a, p));
+		assert_int_equal(mh_hold(a, p), 0);
+		assert_int_equal(mh_drop(b, p), 0);
+		assert_int_equal(mh_drop(a, p), 0);
+		assert_int_equal(objects(), 0);
+	}
+}
+
+/* What others drop last comes back to its owner, who hands it out again. */
+static void slots_go_round(void **state)
+{
+	void *p[MANY];
+	uint64_t spans = 0;
+	struct mh_stats s;
+
+	(void)state;
+	for (unsigned round = 0; round < 6; round++) {
+		for (unsigned i = 0; i < MANY; i++) {
+			p[i] = make(a, 256);
+			assert_int_equal(mh_hold(b, p[i]), 0);
+			assert_int_equal(mh_drop(a, p[i]), 0);
+		}
+		assert_int_equal(objects(), MANY);
+		for (unsigned i = 0; i < MANY; i++)
+			assert_int_equal(mh_drop(b, p[i]), 0);
+		assert_int_equal(objects(), 0);
+		assert_int_equal(mh_stats(a, &s, sizeof(s)), 0);
+		if (!round)
+			spans = s.spans;
+		else
+			assert_true(s.spans <= 2 * spans);
+	}
+	assert_int_equal(mh_trim(a), 0);
+	assert_int_equal(mh_trim(b), 0);
+	assert_int_equal(mh_trim(a), 0);
+}
+
+static void random_walk(void **state)
+{
+	enum { N = 500 };
+	static struct { char *p; unsigned n[2]; } t[N];
+	mh_heap *h[2] = { a, b };
+	unsigned seed = 7;
+
+	(void)state;
+	memset(t, 0, sizeof(t));
+	for (unsigned i = 0; i < 200000; i++) {
+		unsigned k, w;
+
+		seed = seed * 1103515245 + 12345;
+		k = seed / 65536 % N;
+		w = seed >> 8 & 1;
+		if (!t[k].p) {
+			t[k].p = make(h[w], 64 + k * 4);
+			t[k].n[w] = 1;
+			*(unsigned *)t[k].p = k;
+			continue;
+		}
+		assert_int_equal(*(unsigned *)t[k].p, k);
+		if (seed >> 9 & 1) {
+			assert_int_equal(mh_hold(h[w], t[k].p), 0);
+			t[k].n[w]++;
+		} else if (t[k].n[w]) {
+			assert_int_equal(mh_drop(h[w], t[k].p), 0);
+			if (!--t[k].n[w] && !t[k].n[!w])
+				t[k].p = NULL;
+		} else {
+			refused(EINVAL, mh_drop(h[w], t[k].p));
+		}
+	}
+	clientrig_verify(cr);
+}
+
+static int found;
+
+static int note(mh_heap *h, const void *p, int err, const char *text)
+{
+	(void)h;
+	(void)p;
+	(void)text;
+	found = err;
+	return 0;
+}
+
+static void not_to_be_freed(void **state)
+{
+	(void)state;
+	mh_set_error_hook(note);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *p = make(a, sizes[i]);
+		mh_heap *h[2] = { a, b };
+
+		for (unsigned k = 0; k < 2; k++) {
+			found = 0;
+			mh_free(h[k], p);
+			assert_int_equal(found, EINVAL);
+			refused(EINVAL, mh_try_free(h[k], p));
+			refused(EINVAL, mh_share(h[k], p));
+			assert_null(mh_realloc(h[k], p, 8u << 20));
+			assert_int_equal(errno, EINVAL);
+			assert_ptr_equal(mh_realloc(h[k], p, 1), p);
+			refused(EINVAL, mh_drop(h[k], p + 16));
+		}
+		assert_int_equal(mh_drop(a, p), 0);
+	}
+	mh_set_error_hook(NULL);
+}
+
+static void not_held(void **state)
+{
+	void *o = mh_alloc(a, 64), *s = mh_alloc_shared(a, 64);
+	int here;
+
+	(void)state;
+	refused(EINVAL, mh_hold(a, o));
+	refused(EINVAL, mh_hold(b, s));
+	refused(EINVAL, mh_drop(b, s));
+	refused(EINVAL, mh_hold(a, NULL));
+	refused(EINVAL, mh_hold(a, &here));
+	assert_null(mh_alloc_flags(a, 64, MH_HELD | MH_SHARED));
+	assert_int_equal(errno, EINVAL);
+	mh_free(a, o);
+	mh_free(a, s);
+}
+
+static void names_hold(void **state)
+{
+	char *p = make(a, 200), *q = make(a, 200);
+
+	(void)state;
+	assert_int_equal(mh_name_set(a, "p", p), 0);
+	assert_int_equal(mh_name_set(a, "p", p), 0);
+	refused(EBUSY, mh_name_set(b, "other", p));
+	assert_int_equal(mh_drop(a, p), 0);
+	assert_int_equal(objects(), 2);
+	assert_ptr_equal(mh_name_get(b, "p"), p);
+	assert_int_equal(mh_name_set(a, "p", q), 0);	/* replaces */
+	assert_int_equal(objects(), 2);
+	clientrig_verify(cr);
+	assert_int_equal(mh_drop(b, p), 0);
+	assert_int_equal(objects(), 1);
+	assert_ptr_equal(mh_name_get(b, "p"), q);
+	assert_int_equal(mh_name_remove(b, "p"), 0);
+	assert_int_equal(mh_drop(a, q), 0);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_drop(b, q), 0);
+	assert_int_equal(objects(), 0);
+	assert_null(mh_name_get(b, "p"));
+	assert_int_equal(errno, ENOENT);
+	refused(ESTALE, mh_name_set(a, "q", q));
+}
+
+/* One name, objects of each lifetime in turn. */
+static void names_of_all_lifetimes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		void *s = mh_alloc_shared(a, 64), *h = make(a, 64);
+
+		assert_int_equal(mh_name_set(a, "n", s), 0);
+		assert_ptr_equal(mh_name_get(b, "n"), s);
+		assert_int_equal(mh_name_set(a, "n", h), 0);
+		assert_int_equal(mh_drop(a, h), 0);
+		assert_ptr_equal(mh_name_get(b, "n"), h);
+		clientrig_verify(cr);
+		assert_int_equal(mh_drop(b, h), 0);
+		assert_int_equal(objects(), 1);
+		mh_free(b, s);
+		if (i % 3 == 2)
+			assert_int_equal(mh_name_remove(b, "n"), 0);
+	}
+}
+
+static void full_of_names(void **state)
+{
+	char name[8];
+	void *p;
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		p = make(a, 64);
+		assert_int_equal(mh_name_set(a, name, p), 0);
+		assert_int_equal(mh_drop(a, p), 0);
+	}
+	p = make(a, 64);
+	refused(ENOSPC, mh_name_set(a, "one more", p));
+	assert_int_equal(mh_drop(a, p), 0);
+	assert_int_equal(objects(), 16);
+	for (unsigned i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		assert_int_equal(mh_name_remove(a, name), 0);
+	}
+	assert_int_equal(objects(), 0);
+}
+
+static void read_only(void **state)
+{
+	mh_heap *ro = clientrig_attach(cr, MH_READONLY);
+	void *p = make(a, 64);
+
+	(void)state;
+	assert_null(mh_alloc_flags(ro, 64, MH_HELD));
+	assert_int_equal(errno, EROFS);
+	assert_null(mh_alloc_flags(ro, 1u << 20, MH_HELD));
+	assert_int_equal(errno, EROFS);
+	assert_int_equal(mh_hold(ro, p), 0);
+	assert_int_equal(mh_drop(a, p), 0);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_name_set(ro, "r", p), 0);
+	assert_ptr_equal(mh_name_get(ro, "r"), p);
+	assert_int_equal(mh_name_remove(ro, "r"), 0);
+	assert_int_equal(mh_drop(ro, p), 0);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_drop(ro, p), 0);
+	assert_int_equal(objects(), 0);
+	clientrig_kill(cr, ro);
+}
+
+static void checked(void **state)
+{
+	mh_heap *c = clientrig_attach(cr, MH_CHECKED);
+	void *p[100];
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 100; i++)
+			p[i] = make(c, 64);
+		for (unsigned i = 0; i < 100; i++)
+			assert_int_equal(mh_drop(c, p[i]), 0);
+		assert_int_equal(objects(), 0);
+	}
+	clientrig_kill(cr, c);
+}
+
+/* A signal handler that interrupts a change of a count. */
+static void interrupted(void **state)
+{
+	void *p = make(a, 64);
+
+	(void)state;
+	tls.counting = true;
+	refused(EDEADLK, mh_hold(a, p));
+	refused(EDEADLK, mh_drop(a, p));
+	assert_null(mh_alloc_flags(a, 64, MH_HELD));
+	assert_int_equal(errno, EDEADLK);
+	tls.counting = false;
+	assert_int_equal(mh_drop(a, p), 0);
+}
+
+struct swapper {
+	mh_heap *h;
+	_Atomic unsigned *left;
+	unsigned got;
+};
+
+static void *get_by_name(void *arg)
+{
+	struct swapper *s = arg;
+
+	while (ld_acq(s->left)) {
+		unsigned *p = mh_name_get(s->h, "swapped");
+
+		if (!p)
+			abort();
+		if (p[0] != p[15] || p[0] > SWAPS)
+			abort();	/* freed and written by somebody else */
+		s->got++;
+		if (mh_drop(s->h, p))
+			abort();
+	}
+	return NULL;
+}
+
+static void publish(unsigned i, size_t size)
+{
+	unsigned *p = make(a, size);
+
+	for (unsigned k = 0; k < 16; k++)
+		p[k] = i;
+	assert_int_equal(mh_name_set(a, "swapped", p), 0);
+	assert_int_equal(mh_drop(a, p), 0);
+	/* Once in a while all that is free goes, and its blocks to others. */
+	if (i % 64 == 0)
+		assert_int_equal(mh_trim(a), 0);
+}
+
+/* Threads of two clients get what another replaces all the time. */
+static void swapped_under_readers(void **state)
+{
+	struct swapper s[THREADS];
+	pthread_t t[THREADS];
+	_Atomic unsigned left = SWAPS;
+
+	(void)state;
+	publish(0, 64);
+	for (unsigned i = 0; i < THREADS; i++) {
+		s[i] = (struct swapper){ i % 2 ? a : b, &left, 0 };
+		assert_int_equal(pthread_create(&t[i], NULL, get_by_name, &s[i]), 0);
+	}
+	for (unsigned i = 1; i <= SWAPS; i++) {
+		publish(i, 64 << i % 4);
+		st_rel(&left, SWAPS - i);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_name_remove(a, "swapped"), 0);
+	assert_int_equal(objects(), 0);
+}
+
+struct churner {
+	mh_heap *h;
+	void *shared;
+	unsigned seed;
+};
+
+static void *churn(void *arg)
+{
+	struct churner *c = arg;
+	void *p[32] = { NULL };
+
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned k = (c->seed = c->seed * 1664525 + 1013904223) >> 27;
+
+		if (mh_hold(c->h, c->shared))
+			abort();
+		if (p[k] && mh_drop(c->h, p[k]))
+			abort();
+		p[k] = mh_alloc_flags(c->h, 64 + c->seed % 256, MH_HELD);
+		if (!p[k] || mh_drop(c->h, c->shared))
+			abort();
+	}
+	for (unsigned k = 0; k < 32; k++)
+		if (p[k] && mh_drop(c->h, p[k]))
+			abort();
+	return NULL;
+}
+
+static void threads_share_a_hold(void **state)
+{
+	struct churner c[THREADS];
+	pthread_t t[THREADS];
+	void *p = make(a, 64);
+
+	(void)state;
+	assert_int_equal(mh_hold(b, p), 0);
+	for (unsigned i = 0; i < THREADS; i++) {
+		c[i] = (struct churner){ i % 2 ? a : b, p, i };
+		assert_int_equal(pthread_create(&t[i], NULL, churn, &c[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_drop(a, p), 0);
+	assert_int_equal(mh_drop(b, p), 0);
+	assert_int_equal(objects(), 0);
+}
+
+int main(void)
+{
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(one_holder), T(counted_in_a_process), T(two_holders),
+		T(slots_go_round), T(random_walk), T(not_to_be_freed),
+		T(not_held), T(names_hold), T(names_of_all_lifetimes),
+		T(full_of_names), T(read_only), T(checked), T(interrupted),
+		T(swapped_under_readers), T(threads_share_a_hold),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
