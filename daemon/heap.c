@@ -46,6 +46,7 @@ uint64_t heap_meta_bytes(const struct heap *h)
 		n += round_up(ids * sizeof(struct sh_span), OS_PAGE);
 		n += round_up(ids * sizeof(uint32_t), OS_PAGE);
 	}
+	n += chans_bytes(h);
 	return n + ((uint64_t)pages_committed(h->blocks).n << GRANULE_SHIFT);
 }
 
@@ -126,6 +127,8 @@ int heap_open(struct heap *h, const struct seg *sg, const struct heap_io *io,
 	r = spans_rebuild(h);
 	if (!r)
 		r = held_mend(h);
+	if (!r)
+		chans_mend(h);
 	if (r)
 		goto fail;
 	st_rel(&h->sg.whdr->status, HEAP_SERVING);	/* [H1] */

@@ -12,6 +12,7 @@
  *	requests.c the cells of the clients
  *	names.c    the table of names
  *	held.c     held objects: names that hold them, holders that died
+ *	chans.c    channels: made, removed, and who died in the middle of one
  *
  * The truth is in the shared segments; what stands here is rebuilt from them.
  * Single-threaded, no locks.  Knows no socket, no event loop: what needs the
@@ -24,6 +25,7 @@
 #include "daemon/pages.h"
 #include "daemon/scavenge.h"
 #include "shm/central.h"
+#include "shm/chan.h"
 
 enum seg_kind { SEG_HEAP, SEG_CENTRAL, SEG_ARENA };
 
@@ -274,7 +276,24 @@ void held_uncover(struct heap *h, uint64_t handle);	/* ... shows it no more */
 void held_recover(struct heap *h, struct party dead);
 /* At a start: what the last daemon was freeing, or had half named.  0, -ENOMEM. */
 int held_mend(struct heap *h);
+/*
+ * QUEUED at a place that is ours alone: the word says so no more, and the object
+ * is freed if nobody holds it.
+ */
+void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
+		  uint64_t pos);
 /* Is a client about to hold an object of the span, which is OWNED by us? */
 bool held_watched(const struct heap *h, span_id id);
+
+/* chans.c */
+/* 0 and the channel's index; -EEXIST, -EINVAL, -ENOSPC, -ENOMEM. */
+int chan_open(struct heap *h, const char *text, uint32_t capacity, bool only_new,
+	      uint32_t *ret_index);
+int chan_remove(struct heap *h, const char *text);	/* 0, -ENOENT */
+/* What the dead one was taking goes with it; its channels' sleepers wake. */
+void chans_recover(struct heap *h, struct party dead);
+void chans_wake(struct heap *h, struct party dead);
+void chans_mend(struct heap *h);	/* at a start: removals go on */
+uint64_t chans_bytes(const struct heap *h);	/* that have memory */
 
 #endif

@@ -27,8 +27,13 @@ static void free_slot(struct heap *h, const struct geom *g, uint32_t slot)
 static void drop_name(struct heap *h, const struct geom *g, uint32_t slot)
 {
 	if (held_drop(&geom_holders(&h->sg, g)[slot], HOLDER_NAME,
-		      SH_DAEMON_SLOT) == HELD_BY_NONE)
+		      MOVER_DAEMON) == HELD_BY_NONE)
 		free_slot(h, g, slot);
+}
+
+static uint64_t handle_of(struct heap *h, const struct geom *g, uint32_t slot)
+{
+	return handle_make(&h->sg, g, geom_offset(g) + slot * g->elem);
 }
 
 static bool held_handle(struct heap *h, uint64_t handle, struct geom *ret_g,
@@ -75,6 +80,30 @@ void held_uncover(struct heap *h, uint64_t handle)
 		drop_name(h, &g, slot);
 }
 
+void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
+		  uint64_t pos)
+{
+	struct sh_holder *word;
+	struct holders w, to;
+	struct geom g;
+	uint32_t slot;
+
+	if (!held_handle(h, handle, &g, &slot) ||
+	    !held_exists(&h->sg, &g, slot))
+		return;
+	word = &geom_holders(&h->sg, &g)[slot];
+	do {
+		w = holders_read(word);
+		if (!holders_at(w, ch, pos))
+			return;
+		to = holders_bits(w);
+		if (holders_none(to))
+			to = holders_freeing(MOVER_DAEMON);
+	} while (!holders_cas(word, w, to));
+	if (holders_tag(to) == TAG_FREEING)
+		free_slot(h, &g, slot);
+}
+
 bool held_watched(const struct heap *h, span_id id)
 {
 	for (uint32_t s = 1; s < h->slots_top; s++)
@@ -84,24 +113,39 @@ bool held_watched(const struct heap *h, span_id id)
 	return false;
 }
 
+/*
+ * The word without the dead one; false: nothing in it is his.  What he was
+ * sending is in the channel if its place says so, and else was never sent.
+ */
+static bool without(struct heap *h, struct holders w, uint32_t dead,
+		    uint64_t handle, struct holders *to)
+{
+	uint32_t tag = holders_tag(w);
+	bool his = tag != TAG_NO && holders_mover(w) == dead;
+
+	*to = holders_without(w, dead);
+	if (tag == TAG_BORN || tag == TAG_FREEING) {
+		*to = holders_freeing(MOVER_DAEMON);
+		return his;
+	}
+	if (tag == TAG_QUEUED && (!his || chan_has(&h->sg, w, handle)))
+		return holders_has(w, dead);
+	*to = holders_bits(*to);
+	if (holders_none(*to))
+		*to = holders_freeing(MOVER_DAEMON);
+	return his || holders_has(w, dead);
+}
+
 /* One CAS of what the dead one did to the word.  True: the slot is to be freed. */
-static bool take_over(struct sh_holder *word, uint32_t dead)
+static bool take_over(struct heap *h, struct sh_holder *word, uint32_t dead,
+		      uint64_t handle)
 {
 	struct holders w, to;
 
 	do {
-		uint32_t tag;
-
 		w = holders_read(word);
-		tag = holders_tag(w);
-		to = holders_without(w, dead);
-		if (tag != TAG_NO && holders_mover(w) != dead)
+		if (!without(h, w, dead, handle, &to))
 			return false;
-		if (tag == TAG_NO && !holders_has(w, dead))
-			return false;
-		if (tag != TAG_NO || holders_none(to))
-			to = (struct holders){ 0,
-				holders_of(0, TAG_FREEING, SH_DAEMON_SLOT).hi };
 	} while (!holders_cas(word, w, to));
 	return holders_tag(to) == TAG_FREEING;
 }
@@ -129,7 +173,8 @@ static void recover_span(struct heap *h, span_id id, struct party dead)
 		return;
 	for (uint32_t slot = 0; slot < g.nslots; slot++)
 		if (held_exists(&h->sg, &g, slot) &&
-		    take_over(&geom_holders(&h->sg, &g)[slot], dead.slot))
+		    take_over(h, &geom_holders(&h->sg, &g)[slot], dead.slot,
+			      handle_of(h, &g, slot)))
 			free_slot(h, &g, slot);
 	/* Even if nothing was left to free: the last daemon may have died here. */
 	if (span_freed(&h->sg, &g, h->me))
@@ -223,12 +268,10 @@ static void mend_span(struct heap *h, span_id id, const struct entries *t)
 			continue;
 		w = holders_read(word);
 		if (holders_tag(w) == TAG_FREEING &&
-		    holders_mover(w) == SH_DAEMON_SLOT)
+		    holders_mover(w) == MOVER_DAEMON)
 			free_slot(h, &g, slot);
-		else if (holders_tag(w) == TAG_NO &&
-			 holders_has(w, HOLDER_NAME) &&
-			 !entry_of(t, handle_make(&h->sg, &g, geom_offset(&g) +
-						  slot * g.elem)))
+		else if (holders_open(w) && holders_has(w, HOLDER_NAME) &&
+			 !entry_of(t, handle_of(h, &g, slot)))
 			drop_name(h, &g, slot);
 	}
 }

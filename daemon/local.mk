@@ -9,6 +9,7 @@ libdaemon_la_SOURCES = \
 	%D%/ahead.c \
 	%D%/background.c \
 	%D%/background.h \
+	%D%/chans.c \
 	%D%/commit.c \
 	%D%/fence.c \
 	%D%/heap.c \

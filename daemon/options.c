@@ -33,7 +33,7 @@
 enum {
 	KEY_NAME = 'n', KEY_SIZE = 's', KEY_LIMIT = 'l', KEY_FOREGROUND = 'f',
 	KEY_BACKING = 0x100, KEY_SOCKET, KEY_BASE, KEY_GROUP, KEY_AUTOREMOVE,
-	KEY_CLIENTS, KEY_STRIPES, KEY_NAMES, KEY_QUOTA, KEY_KEEPER,
+	KEY_CLIENTS, KEY_STRIPES, KEY_NAMES, KEY_CHANNELS, KEY_QUOTA, KEY_KEEPER,
 };
 
 static const struct argp_option table[] = {
@@ -63,6 +63,7 @@ static const struct argp_option table[] = {
 	{ "stripes", KEY_STRIPES, "N", 0,
 	  "Lists per span class, a power of two (as many as processors)", 3 },
 	{ "names", KEY_NAMES, "N", 0, "Names, a power of two (65536)", 3 },
+	{ "channels", KEY_CHANNELS, "N", 0, "Channels (4096)", 3 },
 	{ "keeper", KEY_KEEPER, NULL, OPTION_HIDDEN, "", 4 },
 	{ 0 },
 };
@@ -276,6 +277,10 @@ static int take_value(struct parse *p, int key, const char *arg)
 		o->given |= GIVEN_NAMES;
 		return take_count(p, "--names", arg, 2, SH_NAMES_MAX, true,
 				  &o->names);
+	case KEY_CHANNELS:
+		o->given |= GIVEN_CHANNELS;
+		return take_count(p, "--channels", arg, 1, SH_CHANS_MAX, false,
+				  &o->channels);
 	case KEY_QUOTA:
 		return take_bytes(p, "--quota-spans", arg, 1, UINT32_MAX,
 				  &o->quota_spans);
@@ -333,6 +338,7 @@ int options_parse(int argc, char **argv, struct options *ret_o,
 	struct options o = {
 		.name = "default", .size = SIZE_DEFAULT, .clients = 1024,
 		.stripes = default_stripes(), .names = SH_NAMES_MAX,
+		.channels = SH_CHANS_MAX,
 	};
 	struct parse p = { &o, why };
 	int r;

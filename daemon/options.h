@@ -23,6 +23,7 @@
 #define GIVEN_CLIENTS	16u
 #define GIVEN_STRIPES	32u
 #define GIVEN_NAMES	64u
+#define GIVEN_CHANNELS	128u
 
 struct options {
 	char		 name[HEAP_NAME_MAX + 1];
@@ -33,7 +34,7 @@ struct options {
 	uint64_t	 base;
 	uint64_t	 quota_spans;	/* per client; 0: none */
 	uint32_t	 backing;
-	uint32_t	 clients, stripes, names;
+	uint32_t	 clients, stripes, names, channels;
 	uint32_t	 given;
 	bool		 foreground, autoremove, keeper;
 };

@@ -80,6 +80,8 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	st_rlx(&s->held[0], 0);					/* [O2] */
 	st_rlx(&s->held[1], 0);					/* [O2] */
 	watches_reset(h, slot);
+	for (uint32_t i = 0; i < SH_CHANS_MAX / 64; i++)
+		st_rlx(&s->chans[i], 0);			/* [M4] */
 	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
 		tally_move(&h->sg.slots[0].tally[spc], &s->tally[spc]);
 }
@@ -198,6 +200,7 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	if (state != CLIENT_LEAVING)
 		client_set(h, dead, CLIENT_DYING);
 	watches_reset(h, slot);
+	chans_recover(h, dead);
 	held_recover(h, dead);
 	retire_begin(h);
 	for (span_id id = ids_from(h, (span_id){ 1 }, top); id.n < top;
@@ -210,6 +213,7 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	retire_end(h);
 	reclaim_all_lent(h, dead);
 	reclaim_stripes(h, dead);
+	chans_wake(h, dead);
 	slot_reset(h, slot);
 	if (state != CLIENT_LEAVING) {
 		add_rlx(&c->deaths, 1);				/* [H2] */

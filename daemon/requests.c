@@ -137,6 +137,10 @@ static int serve(struct heap *h, const struct request *q, uint32_t *ret_result,
 		return names_set(h, q->text, q->value);
 	case OP_NAME_REMOVE:
 		return names_remove(h, q->text);
+	case OP_CHAN_OPEN:
+		return chan_open(h, q->text, q->arg[0], q->arg[1], ret_result);
+	case OP_CHAN_REMOVE:
+		return chan_remove(h, q->text);
 	}
 	return -ENOSYS;
 }

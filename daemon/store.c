@@ -115,7 +115,7 @@ static int store_make(struct store *st, const struct options *o,
 	struct heap_choice ch = {
 		.wish = { .reserve_bytes = o->size, .base = o->base,
 			  .nclients = o->clients, .nstripes = o->stripes,
-			  .nnames = o->names },
+			  .nnames = o->names, .nchans = o->channels },
 		.name = o->name, .uid = geteuid(), .backing = o->backing,
 		.autoremove = o->autoremove,
 	};
@@ -182,6 +182,8 @@ static int check_same(const struct options *o, const struct sh_header *hdr,
 				 g->nstripes, why);
 	r = r ? r : check_number(o, GIVEN_NAMES, "--names", o->names,
 				 g->nnames, why);
+	r = r ? r : check_number(o, GIVEN_CHANNELS, "--channels", o->channels,
+				 g->nchans, why);
 	return r;
 }
 

@@ -40,6 +40,7 @@ extern "C" {
 #endif
 
 typedef struct mh_heap mh_heap;
+typedef struct mh_chan mh_chan;
 typedef uint64_t mh_handle;		/* position independent; 0 is "none" */
 
 /*
@@ -185,6 +186,41 @@ MH_API int mh_drop(mh_heap *h, void *p);
 MH_API int mh_name_set(mh_heap *h, const char *name, void *p);
 MH_API void *mh_name_get(mh_heap *h, const char *name);
 MH_API int mh_name_remove(mh_heap *h, const char *name);
+
+/*
+ * Channels: bounded queues of held objects, many to many, first in first out for
+ * each sending process.  A message is always held by its sender, by the channel,
+ * or by its receiver: who is killed or stopped at any instruction loses none,
+ * doubles none, and holds nobody up.
+ *
+ * mh_chan_open: opens the channel of a name (1..63 bytes; a name space of its
+ * own), or makes one of `capacity` places (1..1,024, rounded up to a power of
+ * two; of one that is there, ignored).  flags: 0, or MH_EXCL.  NULL: EEXIST
+ * (MH_EXCL), EINVAL, ENOSPC all channels in use, EUSERS as mh_hold, ENOMEM,
+ * ETIMEDOUT the daemon, who makes channels, is away.
+ *
+ * mh_chan_send: hands one hold of the caller's over; with his last one the object
+ * is his no more.  timeout_ms: -1 for ever, 0 not at all.  -1: ETIMEDOUT the
+ * channel was full and he keeps it, EINVAL not an object he holds, EBUSY it is in
+ * a channel already, EPIPE the channel was removed, EDEADLK.
+ *
+ * mh_chan_recv: the next message, held by the caller.  NULL: ETIMEDOUT, EPIPE,
+ * EUSERS, ENOMEM, EDEADLK.  The batches: how many they sent or got, at least one
+ * unless errno says why none; they wait for the first one only.
+ *
+ * mh_chan_close frees the handle; the channel stays.  mh_chan_remove removes the
+ * channel and drops what is in it; who waits gets EPIPE.
+ */
+#define MH_EXCL		1u
+MH_API mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
+			     unsigned flags);
+MH_API int mh_chan_send(mh_chan *c, void *p, int timeout_ms);
+MH_API void *mh_chan_recv(mh_chan *c, int timeout_ms);
+MH_API size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms);
+MH_API size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n,
+				 int timeout_ms);
+MH_API int mh_chan_close(mh_chan *c);
+MH_API int mh_chan_remove(mh_heap *h, const char *name);
 
 /* Bytes unless said otherwise.  Fields are only ever appended. */
 struct mh_stats {

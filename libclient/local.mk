@@ -11,6 +11,9 @@ libclient_la_SOURCES = \
 	%D%/array.h \
 	%D%/attach.c \
 	%D%/call.c \
+	%D%/chan.c \
+	%D%/chan.h \
+	%D%/chanopen.c \
 	%D%/client.h \
 	%D%/connect.c \
 	%D%/enter.c \

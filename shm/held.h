@@ -2,13 +2,15 @@
 /*
  * held.h - who holds an object: its holder word, 16 bytes changed by one CAS.
  *
- *	lo  | client slots 63 .. 1                        | name (bit 0) |
- *	hi  | 0 | mover, 12 bits | tag, 4 bits | client slots 95 .. 64   |
- *	     63  47            36 35         32 31                     0
+ *	lo  | client slots 63 .. 1                       | name (bit 0) |
+ *	hi  | position | channel | mover | tag | client slots 95 .. 64  |
+ *	     63      54 53     42 41   35 34 32 31                     0
  *
  *	zeroes, or FREEING(last) -> BORN(owner) -> NO ... -> FREEING(last)
+ *	NO -> QUEUED(channel, position, sender) -> NO
  *
- * A word can be held only while its tag is NO and somebody holds it.  A process
+ * A word can be held only while somebody holds it: a bit, and no BORN or FREEING.
+ * QUEUED (in a channel, or about to be) keeps the object without any bit.  A process
  * that holds an object several times has one bit, and counts for itself.  The
  * words of a span lie behind its parked bytes; live and parked say whether a
  * slot is an object at all, as in any leased span.  [O1] is the row,
@@ -23,6 +25,10 @@
 #define TAG_NO		0u
 #define TAG_BORN	1u
 #define TAG_FREEING	2u
+#define TAG_QUEUED	3u
+
+#define MOVER_DAEMON	127u
+#define POS_IN_WORD	1024u	/* positions that it tells apart */
 
 #define HOLDER_NAME	0u	/* the bit of the name */
 
@@ -32,12 +38,12 @@ struct holders {		/* a word as it was read */
 
 static inline uint32_t holders_tag(struct holders w)
 {
-	return (uint32_t)(w.hi >> 32) & 0xf;
+	return (uint32_t)(w.hi >> 32) & 7;
 }
 
 static inline uint32_t holders_mover(struct holders w)
 {
-	return (uint32_t)(w.hi >> 36) & 0xfff;
+	return (uint32_t)(w.hi >> 35) & 0x7f;
 }
 
 static inline bool holders_has(struct holders w, uint32_t slot)
@@ -55,7 +61,7 @@ static inline struct holders holders_of(uint32_t slot, uint32_t tag,
 {
 	return (struct holders){
 		slot < 64 ? 1ull << slot : 0,
-		(uint64_t)mover << 36 | (uint64_t)tag << 32 |
+		(uint64_t)(mover & 0x7f) << 35 | (uint64_t)tag << 32 |
 		(slot < 64 ? 0 : 1ull << (slot - 64)),
 	};
 }
@@ -92,7 +98,20 @@ static inline struct holders holders_without(struct holders w, uint32_t slot)
 
 static inline bool holders_open(struct holders w)
 {
-	return holders_tag(w) == TAG_NO && !holders_none(w);
+	return (holders_tag(w) == TAG_NO || holders_tag(w) == TAG_QUEUED) &&
+	       !holders_none(w);
+}
+
+/* The same bits, with nothing else in the word. */
+static inline struct holders holders_bits(struct holders w)
+{
+	return (struct holders){ w.lo, (uint32_t)w.hi };
+}
+
+static inline struct holders holders_freeing(uint32_t mover)
+{
+	return (struct holders){ 0, (uint64_t)(mover & 0x7f) << 35 |
+				    (uint64_t)TAG_FREEING << 32 };
 }
 
 /* Adds the slot's bit.  False: the object is going, or gone. */
@@ -125,9 +144,9 @@ static inline enum held_left held_drop(struct sh_holder *h, uint32_t slot,
 		if (!holders_open(w) || !holders_has(w, slot))
 			return HELD_NOT;
 		to = holders_without(w, slot);
-		last = holders_none(to);
+		last = holders_none(to) && holders_tag(w) == TAG_NO;
 		if (last)
-			to.hi = (uint64_t)mover << 36 | (uint64_t)TAG_FREEING << 32;
+			to = holders_freeing(mover);
 	} while (!holders_cas(h, w, to));
 	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
 }

@@ -3,16 +3,16 @@
  * layout.h - all that lives in the shared segments, and nothing else.
  *
  *  heap (daemon rw, clients read-only)
- *  +--------+----------+-------+----------+-----------+-------------------+
- *  | header | registry | names | page map | committed | geometry entries  |
- *  |        | 1/client |       | 4 B/page | 1 bit/page| 32 B / span id    |
- *  +--------+----------+-------+----------+-----------+-------------------+
+ *  +--------+----------+----------+----------+-----------+-------------------+
+ *  | header | registry | names,   | page map | committed | geometry entries  |
+ *  |        | 1/client | channels | 4 B/page | 1 bit/page| 32 B / span id    |
+ *  +--------+----------+----------+----------+-----------+-------------------+
  *  central (daemon and clients rw)
- *  +---------+------------------+--------------+------------+-------------+
- *  | control | stripes          | client slots | span words | blocks      |
- *  | bells   | span class x S   | cells,       | 16 B / id, | live, parked|
- *  |         |                  | counters     | last owners| holder words|
- *  +---------+------------------+--------------+------------+-------------+
+ *  +---------+------------------+--------------+------------+-------------+--------+
+ *  | control | stripes          | client slots | span words | blocks      | chans, |
+ *  | bells   | span class x S   | cells,       | 16 B / id, | live, parked| places |
+ *  |         |                  | counters     | last owners| holder words|        |
+ *  +---------+------------------+--------------+------------+-------------+--------+
  *  arena (rw; ro for a reader): user data in pages of 8 KiB, nothing else
  *
  *  page map[page] -> span id -> geometry (where, class, block) -> live word
@@ -75,6 +75,27 @@
  *	look at the name; the daemon OWNS the span, sees it empty, then looks here:
  *	a watched span isn't retired, so that the CAS meets a holder word.
  *	Cleared by recovery (models/watch.pml).
+ *  [M1]  place.seq, .handle      sender cas16_sc,       everybody ld_acq,
+ *                                receiver cas_sc,       and the CAS confirms
+ *                                st_rel                 them
+ *	EMPTY(pos) -> FULL(pos) -> TAKING(pos, receiver) -> EMPTY(pos + capacity).
+ *	With the first the message is in the channel, with the second it is the
+ *	receiver's: of QUEUED objects who moves the place may change the word.  A
+ *	sender sees EMPTY, writes the word [O1], then the place.  Sender dies
+ *	between: recovery sees that the place hasn't got it.  Receiver dies TAKING:
+ *	what it took goes with it.  (models/queue.pml)
+ *  [M2]  chan.tail, .head        everybody, st_rlx      ld_rlx; hints
+ *  [M3]  chan.items, .room       who waits or_sc, who   ld_sc
+ *                                wakes add_sc, cas_sc
+ *	Futexes: bit 0 says that somebody may sleep.  Lost wakes are made good by
+ *	turns of a second, and by recovery.
+ *  [M4]  slot.chans              the client, or_rel     recovery, ld_acq
+ *	Channels that it may be in the middle of; as [O2].
+ *  [M5]  chandir.state           daemon, st_rel         ld_acq; sender ld_sc
+ *	The fields before OPEN.  REMOVING: the daemon empties it, and so does a
+ *	sender who finds that after his place is FULL.  Places of a channel that
+ *	was removed begin beyond all its positions, and their memory is never
+ *	anything else's: so a CAS of the past fails.
  *  [K1]  span.link               holder of the stripe,  holder of the stripe,
  *                                cas_sc / xchg_sc       pusher ld_sc
  *	Which stripe's list a span is in, and what follows.  Popper: takes it out
@@ -142,6 +163,8 @@
 #define SH_CLIENTS_MAX	1024u
 #define SH_HOLDERS	96u		/* client slots below may hold */
 #define SH_WATCHES	4u		/* threads of a client that look at once */
+#define SH_CHANS_MAX	4096u
+#define SH_PLACES_MAX	1024u		/* of a channel */
 #define SH_NAMES_MAX	65536u
 #define SH_DAEMON_SLOT	4095u
 #define SH_WANT_WORDS	((SPAN_CLASSES + 63) / 64)
@@ -188,6 +211,18 @@
 #define OP_NAME_SET		4u
 #define OP_NAME_REMOVE		5u
 #define OP_SWEEP		6u	/* all empty spans back to the page heap */
+#define OP_CHAN_OPEN		7u	/* made, if there is none of the name */
+#define OP_CHAN_REMOVE		8u
+
+/* Channels. */
+#define CHAN_NONE		0u
+#define CHAN_OPEN		1u
+#define CHAN_REMOVING		2u	/* nothing goes in any more */
+
+/* Places of a channel; the rest of seq: shm/chan.h. */
+#define PLACE_EMPTY		0u
+#define PLACE_FULL		1u
+#define PLACE_TAKING		2u
 
 #define NAME_EMPTY		0u
 #define NAME_SET		1u
@@ -203,11 +238,14 @@ struct sh_geometry {
 	uint32_t nclients;		/* (i) slots 1..nclients */
 	uint32_t nstripes;		/* (i) per span class, power of two */
 	uint32_t nnames;		/* (i) power of two */
+	uint32_t nchans;		/* (i) */
+	uint32_t pad;
 	uint32_t nspans;		/* (i) ids 1..nspans-1 */
 	uint32_t npages;		/* (i) */
 	uint32_t ngranules;		/* (i) in blocks */
-	uint64_t registry_off, names_off, pagemap_off, commit_off, geom_off;
-	uint64_t slots_off, stripes_off, spans_off, last_off, blocks_off;
+	uint64_t registry_off, names_off, chandir_off, pagemap_off, commit_off;
+	uint64_t geom_off, slots_off, stripes_off, spans_off, last_off;
+	uint64_t blocks_off, chans_off, places_off;
 };
 
 struct sh_counters {			/* (a) [H2] the daemon's, for people */
@@ -234,7 +272,7 @@ struct sh_header {
 	_Atomic uint32_t page_top;	/* (a) [H1] pages below may be in use */
 	_Atomic uint32_t span_top;	/* (a) [H1] ids below may be in use */
 	_Atomic uint32_t daemon_pid;	/* (a) [H2] for people */
-	uint32_t pad;
+	_Atomic uint32_t chan_top;	/* (a) [H1] channels below may be in use */
 	_Atomic uint64_t names_backed[32]; /* (a) [H1] bit: page has memory */
 	struct sh_counters count;
 };
@@ -257,6 +295,15 @@ struct sh_name {
 	_Atomic uint32_t hash;		/* (a) [N1] before state */
 	_Atomic uint64_t handle;	/* (a) [N2] */
 	_Atomic uint64_t text[8];	/* (a) [N1] NUL-padded, before state */
+};
+
+/* A channel as the daemon knows it. */
+struct sh_chandir {
+	_Atomic uint32_t state;		/* (a) [M5] CHAN_... | version << 2 */
+	_Atomic uint32_t hash;		/* (a) [M5] before state */
+	_Atomic uint32_t capacity;	/* (a) [M5] places, a power of two */
+	_Atomic uint32_t backed;	/* (a) [H1] places with memory */
+	_Atomic uint64_t text[8];	/* (a) [M5] NUL-padded, before state */
 };
 
 /* Where a span is and what it is.  Changes only while the span is FREE. */
@@ -304,6 +351,7 @@ struct sh_slot {
 	_Atomic uint64_t held[2];	/* (a) [O2] likewise */
 	_Atomic uint32_t watch[SH_WATCHES]; /* (a) [O3] span ids */
 	_Atomic uint64_t reserved[3];
+	_Atomic uint64_t chans[SH_CHANS_MAX / 64]; /* (a) [M4] */
 	struct sh_cell cells[SH_CELLS];
 	struct sh_tally tally[SPAN_CLASSES];
 };
@@ -313,6 +361,21 @@ struct sh_control {
 	_Atomic uint64_t want[SH_WANT_WORDS];	/* (a) [Q2] span classes run low */
 	_Atomic uint8_t want_pages[SPAN_CLASSES]; /* (a) [Q2] length of a span */
 };
+
+/* What senders and receivers of a channel share; a line each. */
+struct sh_chan {
+	_Atomic uint64_t tail;		/* (a) [M2] */
+	_Atomic uint32_t items;		/* (a) [M3] receivers sleep here */
+	uint32_t pad0[13];
+	_Atomic uint64_t head;		/* (a) [M2] */
+	_Atomic uint32_t room;		/* (a) [M3] senders do */
+	uint32_t pad1[13];
+};
+
+struct sh_place {
+	_Atomic uint64_t handle;	/* (a) [M1] */
+	_Atomic uint64_t seq;		/* (a) [M1] */
+} __attribute__((aligned(16)));
 
 struct sh_stripe {
 	_Atomic uint64_t lock;		/* (a) [K2] party of the holder, 0 free */
@@ -333,6 +396,9 @@ struct sh_holder {
 } __attribute__((aligned(16)));
 
 _Static_assert(sizeof(struct sh_holder) == 16, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_chandir) == 80, "part of SH_ABI");
+_Static_assert(sizeof(struct sh_chan) == 128, "two cache lines");
+_Static_assert(sizeof(struct sh_place) == 16, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_geom) == 32, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_span) == 16, "part of SH_ABI");
 _Static_assert(sizeof(struct sh_stripe) == 64, "one cache line each");

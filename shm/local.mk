@@ -8,6 +8,8 @@ libshm_la_SOURCES = \
 	%D%/bits.h \
 	%D%/central.c \
 	%D%/central.h \
+	%D%/chan.c \
+	%D%/chan.h \
 	%D%/count.c \
 	%D%/count.h \
 	%D%/handle.h \

@@ -30,7 +30,7 @@ static bool wish_ok(const struct geo_wish *w)
 	       w->nclients >= 1 && w->nclients <= SH_CLIENTS_MAX &&
 	       w->nstripes >= 1 && w->nstripes <= 64 &&
 	       (w->nstripes & (w->nstripes - 1)) == 0 &&
-	       w->nnames >= 2 && w->nnames <= SH_NAMES_MAX &&
+	       w->nchans <= SH_CHANS_MAX && w->nnames >= 2 && w->nnames <= SH_NAMES_MAX &&
 	       (w->nnames & (w->nnames - 1)) == 0;
 }
 
@@ -43,7 +43,8 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 {
 	struct sh_geometry g = { .reserve_bytes = w->reserve_bytes,
 				 .base = w->base, .nclients = w->nclients,
-				 .nstripes = w->nstripes, .nnames = w->nnames };
+				 .nstripes = w->nstripes, .nnames = w->nnames,
+				 .nchans = w->nchans };
 	uint64_t at = sizeof(struct sh_header);
 
 	if (!wish_ok(w))
@@ -56,6 +57,7 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 	at = round_up(at, 64);
 	g.registry_off = place(&at, w->nclients + 1, sizeof(struct sh_client));
 	g.names_off = place(&at, w->nnames, sizeof(struct sh_name));
+	g.chandir_off = place(&at, w->nchans, sizeof(struct sh_chandir));
 	g.pagemap_off = place(&at, g.npages, sizeof(uint32_t));
 	g.commit_off = place(&at, (g.npages + 63) / 64, sizeof(uint64_t));
 	g.geom_off = place(&at, g.nspans, sizeof(struct sh_geom));
@@ -67,6 +69,9 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 	g.spans_off = place(&at, g.nspans, sizeof(struct sh_span));
 	g.last_off = place(&at, g.nspans, sizeof(uint32_t));
 	g.blocks_off = place(&at, g.ngranules, GRANULE_BYTES);
+	g.chans_off = place(&at, w->nchans, sizeof(struct sh_chan));
+	g.places_off = place(&at, (uint64_t)w->nchans * SH_PLACES_MAX,
+			     sizeof(struct sh_place));
 	g.central_bytes = at;
 	*ret_geo = g;
 	return 0;
@@ -76,7 +81,7 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 static bool geo_ok(const struct sh_geometry *g)
 {
 	struct geo_wish w = { g->reserve_bytes, g->base, g->nclients,
-			      g->nstripes, g->nnames };
+			      g->nstripes, g->nnames, g->nchans };
 	struct sh_geometry mine;
 
 	return !geo_plan(&w, &mine) && !memcmp(g, &mine, sizeof(mine));
@@ -104,6 +109,7 @@ int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
 		.hdr = hdr, .geo = g, .arena = arena, .ctl = central,
 		.clients = in(heap, g.registry_off),
 		.names = in(heap, g.names_off),
+		.chandir = in(heap, g.chandir_off),
 		.pagemap = in(heap, g.pagemap_off),
 		.commit = in(heap, g.commit_off),
 		.geom = in(heap, g.geom_off),
@@ -112,6 +118,8 @@ int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
 		.spans = in(central, g.spans_off),
 		.last = in(central, g.last_off),
 		.blocks = in(central, g.blocks_off),
+		.chans = in(central, g.chans_off),
+		.places = in(central, g.places_off),
 	};
 	return 0;
 }

@@ -18,6 +18,7 @@ struct seg {
 	struct sh_geometry	 geo;		/* a private copy, checked */
 	struct sh_client	*clients;	/* [1..nclients] */
 	struct sh_name		*names;
+	struct sh_chandir	*chandir;
 	_Atomic uint32_t	*pagemap;
 	_Atomic uint64_t	*commit;
 	struct sh_geom		*geom;
@@ -27,6 +28,8 @@ struct seg {
 	struct sh_span		*spans;
 	_Atomic uint32_t	*last;		/* owner of each span, for people */
 	char			*blocks;
+	struct sh_chan		*chans;
+	struct sh_place		*places;	/* SH_PLACES_MAX per channel */
 	char			*arena;		/* NULL in a process without it */
 };
 
@@ -45,6 +48,7 @@ struct geom {
 struct geo_wish {
 	uint64_t reserve_bytes, base;
 	uint32_t nclients, nstripes, nnames;
+	uint32_t nchans;		/* may be 0 */
 };
 
 /* Lays the segments out; -EINVAL if a wish is out of range. */

@@ -152,7 +152,7 @@ static int walk(struct verify *v)
 {
 	static int (*const checks[])(struct verify *) = {
 		check_header, v_clients, v_spans, v_pages, v_blocks, v_stripes,
-		v_names, check_sums,
+		v_names, v_chans, check_sums,
 	};
 	int r = 0;
 

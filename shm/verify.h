@@ -35,6 +35,7 @@ struct verify_report {
 	uint64_t transit;	/* states that only a living client explains */
 	uint64_t busy_stripes, clients, requests, names;
 	uint64_t named;		/* held objects that a name holds */
+	uint64_t queued, messages; /* ... in channels, by words and by places */
 };
 
 /* 0: sound; 1: ret->text says what is broken; -ENOMEM. */

@@ -42,6 +42,7 @@ bool v_alive(const struct verify *v, struct party p);
 int v_clients(struct verify *v);	/* verify.c */
 int v_spans(struct verify *v);		/* verify_span.c; fills used */
 int v_holders(struct verify *v, const struct geom *g, uint64_t w); /* verify_held.c */
+int v_chans(struct verify *v);		/* verify_held.c */
 int v_pages(struct verify *v);		/* verify_page.c; sorts used */
 int v_blocks(struct verify *v);		/* verify_page.c; sorts used */
 int v_stripes(struct verify *v);	/* verify_list.c */

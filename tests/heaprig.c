@@ -213,6 +213,7 @@ struct rig *rig_new(const struct rig_opts *o)
 		.nclients = o->clients ? o->clients : 4,
 		.nstripes = o->stripes ? o->stripes : 2,
 		.nnames = o->names ? o->names : 16,
+		.nchans = o->chans ? o->chans : 4,
 	};
 	MUST(!geo_plan(&ch.wish, &geo));
 	r = rig_make(o, &geo);

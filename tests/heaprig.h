@@ -28,6 +28,7 @@ struct rig_opts {
 	uint32_t clients;	/* 0: 4 */
 	uint32_t stripes;	/* 0: 2 */
 	uint32_t names;		/* 0: 16 */
+	uint32_t chans;		/* 0: 4 */
 	uint64_t limit;		/* 0: none */
 	uint64_t budget;	/* bytes of memory there are; 0: no end */
 	bool	 arena;		/* map it */

@@ -10,6 +10,7 @@ UNIT_TESTS = \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
+	%D%/unit/test_chan \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
@@ -53,6 +54,7 @@ TSAN_TESTS = \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
+	%D%/unit/test_chan \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
@@ -192,6 +194,7 @@ CRASH_TESTS = \
 	%D%/crash/scenes_client.c \
 	%D%/crash/scenes_daemon.c \
 	%D%/crash/scenes_free.c \
+	%D%/crash/scenes_chan.c \
 	%D%/crash/scenes_held.c \
 	%D%/crash/scenes_lend.c \
 	%D%/crash/scenes_recovery.c \

@@ -35,8 +35,8 @@
 #endif
 
 static const struct scene_list *const lists[] = {
-	&alloc_scenes, &free_scenes, &lend_scenes, &held_scenes, &client_scenes,
-	&recovery_scenes, &daemon_scenes,
+	&alloc_scenes, &free_scenes, &lend_scenes, &held_scenes, &chan_scenes,
+	&client_scenes, &recovery_scenes, &daemon_scenes,
 };
 
 struct run {

@@ -43,6 +43,7 @@ struct act {			/* in memory that parent and child share */
 	uint64_t	 expect;	/* digest of the first recovery */
 	struct geom	 g;
 	struct sh_cell	*cell;
+	mh_chan		*cv, *cb;	/* a channel, by v and by b */
 	uint32_t	 n;
 	void		*o[ACT_OBJECTS];
 	char		 say[200];	/* why the child gave up */
@@ -71,7 +72,7 @@ struct scene_list {
 };
 
 extern const struct scene_list alloc_scenes, free_scenes, client_scenes,
-	lend_scenes, held_scenes, recovery_scenes, daemon_scenes;
+	lend_scenes, held_scenes, chan_scenes, recovery_scenes, daemon_scenes;
 
 extern const size_t scene_sizes[SIZES];
 

@@ -238,7 +238,7 @@ static void call_create(struct act *a)
 {
 	struct heap_choice ch = { .name = "rig", .wish = {
 		.reserve_bytes = a->r->sg.geo.reserve_bytes, .nclients = 6,
-		.nstripes = 2, .nnames = 16 } };
+		.nstripes = 2, .nnames = 16, .nchans = 4 } };
 
 	heap_layout_new(a->r->piece[SEG_HEAP].map, &ch, &a->r->sg.geo);
 }

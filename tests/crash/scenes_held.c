@@ -328,9 +328,9 @@ static void half_named(struct act *a)
 	st_rel(&entry(a, "plain now")->handle, plain);
 	if (!held_hold(word_of(a, &g, 4), HOLDER_NAME))
 		abort();			/* no entry yet */
-	moving(a, &g, 6, TAG_FREEING, SH_DAEMON_SLOT);
+	moving(a, &g, 6, TAG_FREEING, MOVER_DAEMON);
 	full_setup(a);
-	if (held_drop(word_of(a, &a->g, 0), a->pb.slot, SH_DAEMON_SLOT) !=
+	if (held_drop(word_of(a, &a->g, 0), a->pb.slot, MOVER_DAEMON) !=
 	    HELD_BY_NONE)
 		abort();
 	rig_kill(a->r);

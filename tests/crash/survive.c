@@ -141,7 +141,7 @@ static void free_object(struct rig *r, const struct geom *g, uint32_t slot)
 		rig_free_slot(r, r->h.me, g, slot);
 }
 
-/* With the last holder and the last name, held objects are gone. */
+/* With the last holder, name and channel, held objects are gone. */
 static void remove_names(struct rig *r)
 {
 	uint64_t handle;
@@ -150,6 +150,9 @@ static void remove_names(struct rig *r)
 	for (uint32_t i = 0; i < r->sg.geo.nnames; i++)
 		if (name_read(&r->sg, i, name, &handle))
 			names_remove(&r->h, name);
+	for (uint32_t i = 0; i < seg_chan_top(&r->sg); i++)
+		if (chan_name(&r->sg, i, name))
+			chan_remove(&r->h, name);
 }
 
 const char *survive_end(struct rig *r)

@@ -189,9 +189,9 @@ static void words_that_cannot_be(void **state)
 	st_rlx(&word->lo, 1ull << p.slot);
 	st_rlx(&word->hi, 7ull << 32);
 	assert_fault(r, "has tag 7");
-	st_rlx(&word->hi, (uint64_t)TAG_FREEING << 32 | (uint64_t)p.slot << 36);
+	st_rlx(&word->hi, (uint64_t)TAG_FREEING << 32 | (uint64_t)p.slot << 35);
 	assert_fault(r, "is being freed by client slot 1");
-	st_rlx(&word->hi, (uint64_t)TAG_BORN << 32 | 3ull << 36);
+	st_rlx(&word->hi, (uint64_t)TAG_BORN << 32 | 3ull << 35);
 	assert_fault(r, "is being born by client slot 3, which is free");
 	st_rlx(&word->hi, 0);
 	assert_int_equal(held(r), 1);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chan.h - a channel that this process has opened.
+ */
+#ifndef LIBCLIENT_CHAN_H
+#define LIBCLIENT_CHAN_H
+
+#include "libclient/held.h"
+#include "shm/chan.h"
+
+struct mh_chan {
+	mh_heap		*h;
+	struct chan	 ch;
+	uint32_t	 serial;	/* of the attach it belongs to */
+	_Atomic uint64_t mine;		/* [A1] positions below are not for us */
+};
+
+/* Is it there, is the heap attached, may we hold?  0, or refused. */
+int chan_usable(mh_chan *c);
+
+/* Sleeps until *word is not `seen`, in turns of a second at most; -1: for ever. */
+void chan_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t ms);
+/* Wakes one who sleeps there, if one may. */
+void chan_wake(_Atomic uint32_t *word);
+
+/* Milliseconds from now till then; -1 for ever. */
+int64_t chan_deadline(int timeout_ms);
+int64_t chan_left(int64_t deadline);
+
+#endif

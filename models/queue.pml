@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* queue.pml (after chan.pml): held objects go through a channel of CAP cells, many to many; senders and receivers are
+ * killed or stand still anywhere, the daemon that recovers them is itself killable.
+ *   cell   EMPTY(pos) -> FULL(object, pos) -> TAKING(object, pos, receiver) -> EMPTY(pos + CAP)
+ *   word   {.., me} NO -> {..} QUEUED(pos mod MOD, me) -> {.., receiver} NO     pos: which the cell has, or will have
+ * A sender sees EMPTY(pos), writes the word, then CASes the cell: with that the message is there.  A receiver CASes the
+ * cell to TAKING, and from then on alone may change the word, and the cell.  Positions that are passed over are voided.
+ * CAP divides MOD, so QUEUED(pos) can't be mistaken for another message's: that would lie in the same cell.
+ * Every statement is one machine access to shared memory; d_step = one access (+ ghost updates).
+ * Ghost: bel[o] = who believes to hold object o (bits), sent[o] = in the channel.
+ * -DM_xxx are wrong orders and dropped checks, each must fail. */
+#define CAP 2
+#define MOD (2*CAP)
+#ifndef NP
+#define NP 3
+#endif
+#define NO_ 2
+#ifndef OPS
+#define OPS 3
+#endif
+#ifndef KILLS
+#define KILLS 1
+#endif
+#ifndef DKILLS
+#define DKILLS 1
+#endif
+#define NOTAG 0
+#define QUEUED 1
+#define FREEING 2
+#define D 7
+#define NONE 9
+#define EMPTY 0
+#define FULL 1
+#define TAKING 2
+#define BIT(p) (1 << (p))
+
+byte bits[NO_], tag[NO_], wpos[NO_], mover[NO_];
+bit live[NO_];
+byte cs[CAP], cv[CAP], cp[CAP], cr[CAP];
+byte tail = 0, head = 0;
+byte bel[NO_], last_from = NONE;
+bit sent[NO_];
+byte kills = KILLS, dkills = DKILLS;
+bit killed[NP], dead[NP], rec[NP], dkill;
+
+inline dies(o) { assert(live[o] && !bel[o] && !sent[o]); live[o] = 0 }
+
+/* p lets go of o */
+inline letgo(o, b, who, last) {
+  d_step { last = 0;
+    assert(live[o] && tag[o] != FREEING && (bits[o] & (b)));
+    bits[o] = bits[o] & (255 - (b));
+    if :: !bits[o] && tag[o] == NOTAG -> tag[o] = FREEING; mover[o] = who; last = 1 :: else fi }
+}
+
+/* one attempt; leaves the object with p if there is no room, or another was faster */
+inline send(o, p) {
+  d_step { pos = tail; if :: pos < mine -> pos = mine :: else fi }
+  do
+  :: atomic { i = pos % CAP; st = cs[i]; at = cp[i] }
+     if
+     :: st == EMPTY && at < pos ->              /* passed over in an earlier round */
+        d_step { if :: cs[i] == EMPTY && cp[i] == at -> cp[i] = pos :: else fi }
+     :: st == EMPTY && at == pos -> break
+     :: at > pos -> pos = at                    /* a stale hint */
+     :: st != EMPTY && at == pos -> pos++
+     :: st == TAKING && at < pos -> pos++       /* somebody may stand there for long */
+     :: st == FULL && at < pos -> i = NONE; break       /* no room */
+     fi
+  od;
+  if
+  :: i != NONE ->
+#ifndef M_CELLFIRST
+     d_step { ok = 0;
+       if
+       :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); tag[o] = QUEUED; wpos[o] = pos % MOD; mover[o] = p; ok = 1
+       :: else
+       fi }
+#else
+     ok = 1;
+#endif
+     if
+     :: ok ->
+        d_step { ok = 0;
+          if
+          :: cs[i] == EMPTY && cp[i] == pos ->
+             cs[i] = FULL; cv[i] = o; ok = 1; sent[o] = 1; bel[o] = bel[o] & (255 - BIT(p))
+          :: else
+          fi }
+        if
+        :: ok ->
+#ifdef M_CELLFIRST
+           d_step { bits[o] = bits[o] & (255 - BIT(p)); tag[o] = QUEUED; wpos[o] = pos % MOD; mover[o] = p }
+#endif
+           mine = pos + 1;
+           if :: tail = pos + 1 :: true fi      /* a hint, written late or never */
+        :: else ->
+#ifdef M_CELLFIRST
+           skip
+#else
+           d_step { assert(tag[o] == QUEUED && mover[o] == p); tag[o] = NOTAG; mover[o] = NONE; bits[o] = bits[o] | BIT(p) }
+#endif
+        fi
+     :: else                                    /* EBUSY: it is in the channel by another holder */
+     fi
+  :: else
+  fi
+}
+inline receive(p) {
+  pos = head; got = NONE;
+  do
+  :: atomic { i = pos % CAP; st = cs[i]; at = cp[i]; v = cv[i] }
+     if
+     :: st == FULL && at == pos ->
+        d_step { ok = 0;
+          if
+          :: cs[i] == FULL && cp[i] == pos -> cs[i] = TAKING; cr[i] = p; ok = 1; sent[v] = 0;
+             bel[v] = bel[v] | BIT(p)
+          :: else
+          fi }
+        if :: ok -> got = v; break :: else fi
+     :: st == TAKING && at == pos -> pos++
+     :: at > pos -> pos++
+     :: st == EMPTY && at == pos && pos < tail ->       /* passed over: nobody may come here any more */
+#ifdef M_NOVOID
+        pos++
+#else
+        d_step { if :: cs[i] == EMPTY && cp[i] == pos -> cp[i] = pos + CAP :: else fi }
+#endif
+     :: st == EMPTY && at == pos && pos >= tail -> break
+     :: at < pos -> break
+     fi
+  od;
+  if
+  :: got != NONE ->
+#ifdef M_EMPTYFIRST
+     d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
+#endif
+     d_step { assert(live[got] && tag[got] == QUEUED && wpos[got] == pos % MOD);
+       tag[got] = NOTAG; mover[got] = NONE; bits[got] = bits[got] | BIT(p) }
+#ifndef M_EMPTYFIRST
+     d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
+#endif
+     head = pos + 1
+  :: else -> if :: head < pos -> head = pos :: else fi
+  fi
+}
+proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = NONE, mine = 0, o; bit ok = 0, last = 0;
+  {
+  do
+  :: n < OPS -> n++;
+     if
+     :: bel[0] & BIT(me) -> send(0, me)
+     :: bel[1] & BIT(me) -> send(1, me)
+     :: receive(me)
+     :: bel[0] & BIT(me) -> bel[0] = bel[0] & (255 - BIT(me)); letgo(0, BIT(me), me, last);
+        if :: last -> d_step { dies(0) } :: else fi
+     :: bel[1] & BIT(me) -> bel[1] = bel[1] & (255 - BIT(me)); letgo(1, BIT(me), me, last);
+        if :: last -> d_step { dies(1) } :: else fi
+     fi;
+     d_step { pos = 0; i = 0; st = 0; at = 0; v = 0; got = NONE; ok = 0; last = 0 }
+  :: n == OPS -> break
+  od;
+  skip
+  } unless { killed[me] }
+  d_step { dead[me] = 1;
+    if :: killed[me] -> bel[0] = bel[0] & (255 - BIT(me)); bel[1] = bel[1] & (255 - BIT(me)) :: else fi }
+}
+
+/* Is o in the channel where its word says?  One access to the cell that the word names. */
+inline in_cell(o, yes) {
+  d_step { i = wpos[o] % CAP;
+#ifdef M_ANYPOS
+    yes = (cs[i] != EMPTY && cv[i] == o)
+#else
+    yes = (cs[i] != EMPTY && cv[i] == o && cp[i] % MOD == wpos[o])
+#endif
+  }
+}
+/* first what p was taking, then what it was sending, held, was freeing */
+inline recover(p) {
+  c = 0;
+  do
+  :: c < CAP ->
+     if
+     :: cs[c] == TAKING && cr[c] == p ->
+        d_step { v = cv[c]; last = 0;
+          if
+#ifdef M_ANYQUEUED
+          :: live[v] && tag[v] == QUEUED ->
+#else
+          :: live[v] && tag[v] == QUEUED && wpos[v] == cp[c] % MOD ->
+#endif
+             tag[v] = NOTAG; mover[v] = NONE;
+             if :: !bits[v] -> tag[v] = FREEING; mover[v] = D; last = 1 :: else fi
+          :: live[v] && tag[v] == FREEING && mover[v] == D -> last = 1
+          :: else
+          fi }
+        if :: last -> d_step { dies(v) } :: else fi;
+        d_step { cs[c] = EMPTY; cp[c] = cp[c] + CAP }
+     :: else
+     fi;
+     c++
+  :: c == CAP -> break
+  od;
+  o = 0;
+  do
+  :: o < NO_ ->
+     if
+     :: live[o] && tag[o] == QUEUED && mover[o] == p ->
+        d_step { w = bits[o]; u = wpos[o] };    /* the word as it was read */
+        in_cell(o, yes);
+        if
+        :: !yes ->
+           d_step { last = 0;
+             if
+             :: tag[o] == QUEUED && mover[o] == p && bits[o] == w && wpos[o] == u ->
+                tag[o] = NOTAG; mover[o] = NONE;
+                if :: !(bits[o] & (255 - BIT(p))) -> bits[o] = 0; tag[o] = FREEING; mover[o] = D; last = 1
+                   :: else -> bits[o] = bits[o] & (255 - BIT(p)) fi
+             :: else
+             fi }
+           if :: last -> d_step { dies(o) } :: else fi
+        :: else
+        fi
+     :: else
+     fi;
+     d_step { last = 0;
+       if
+       :: live[o] && tag[o] == FREEING && mover[o] == p -> mover[o] = D; last = 1
+       :: live[o] && tag[o] != FREEING && (bits[o] & BIT(p)) ->
+          bits[o] = bits[o] & (255 - BIT(p));
+          if :: !bits[o] && tag[o] == NOTAG -> tag[o] = FREEING; mover[o] = D; last = 1 :: else fi
+       :: else
+       fi }
+    if :: last -> d_step { dies(o) } :: else fi;
+    o++
+  :: o == NO_ -> break
+  od;
+  skip;
+  d_step { rec[p] = 1; o = 0; c = 0; i = 0; w = 0; u = 0; v = 0; last = 0; yes = 0 }
+}
+proctype daemon() { byte o, c, i, w, u, v; bit last, yes;
+restart:
+  {
+  o = 0;
+  do
+  :: o < NO_ -> if :: live[o] && tag[o] == FREEING && mover[o] == D -> d_step { dies(o) } :: else fi; o++
+  :: o == NO_ -> break
+  od;
+  do
+  :: dead[0] && killed[0] && !rec[0] -> recover(0)
+  :: dead[1] && killed[1] && !rec[1] -> recover(1)
+#if NP > 2
+  :: dead[2] && killed[2] && !rec[2] -> recover(2)
+#endif
+  :: timeout -> break
+  od;
+  if
+  :: (killed[0] && !rec[0]) || (killed[1] && !rec[1]) -> goto restart
+#if NP > 2
+  :: killed[2] && !rec[2] -> goto restart
+#endif
+  :: else
+  fi
+  } unless { dkill }
+  if :: dkill -> d_step { dkill = 0; last = 0 } goto restart :: else fi
+}
+proctype killer() { byte k;
+  do
+  :: kills -> select(k : 0 .. NP - 1); skip; d_step { if :: !killed[k] && !dead[k] -> killed[k] = 1; kills-- :: else fi }
+  :: dkills -> d_step { dkill = 1; dkills-- }
+  :: break
+  od
+}
+inline well(k) {
+  assert(!live[k] || (tag[k] == NOTAG && bits[k] && bits[k] == bel[k]) ||
+         (tag[k] == QUEUED && sent[k] && cs[wpos[k] % CAP] == FULL && cv[wpos[k] % CAP] == k && bits[k] == bel[k]));
+  assert(live[k] || !sent[k])
+}
+init {
+  d_step {
+    cp[1] = 1;
+    bits[0] = 1; bel[0] = 1; live[0] = 1; mover[0] = NONE;
+    bits[1] = 1; bel[1] = 1; live[1] = 1; mover[1] = NONE
+  }
+  atomic { run P(0); run P(1);
+#if NP > 2
+    run P(2);
+#endif
+    run daemon(); run killer() }
+  (_nr_pr == 1);
+  d_step {                                      /* what is there is held by the living or lies in the channel */
+    well(0); well(1);
+    assert(cs[0] != TAKING && cs[1] != TAKING)
+  }
+}

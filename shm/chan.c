@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chan.c - see chan.h.  Loops are bounded by the channel's places, or go on only
+ * because somebody else has moved. */
+#include "shm/chan.h"
+#include "shm/names.h"
+
+#include <string.h>
+
+bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret)
+{
+	struct sh_chandir *d = &sg->chandir[index];
+	uint32_t state, n;
+
+	if (index >= seg_chan_top(sg))
+		return false;
+	state = ld_acq(&d->state);				/* [M5] */
+	n = ld_acq(&d->capacity);				/* [M5] */
+	if (!n || n > SH_PLACES_MAX || n & (n - 1))
+		return false;
+	*ret = (struct chan){
+		.sg = sg, .index = index, .version = state >> 2, .mask = n - 1,
+		.c = &sg->chans[index], .dir = d,
+		.places = &sg->places[(uint64_t)index * SH_PLACES_MAX],
+	};
+	return true;
+}
+
+/* One look at the place of *pos: may it be filled? */
+enum look { LOOK_AGAIN, LOOK_ROOM, LOOK_FULL };
+
+static enum look look_for_room(const struct chan *ch, uint64_t *pos,
+			       uint64_t *stuck)
+{
+	struct sh_place *p = chan_place(ch, *pos);
+	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
+	uint32_t state = place_state(seq);
+
+	if (at > *pos) {			/* the hint was old */
+		*pos = at;
+	} else if (state == PLACE_EMPTY) {
+		if (at == *pos)
+			return LOOK_ROOM;
+		/* Was passed over in an earlier round. */
+		cas_sc(&p->seq, &seq, place_seq(*pos, PLACE_EMPTY, 0)); /* [M1] */
+	} else if (at == *pos) {
+		++*pos;
+	} else if (state == PLACE_TAKING && (*stuck)++ <= ch->mask) {
+		++*pos;
+	} else {
+		return LOOK_FULL;
+	}
+	return LOOK_AGAIN;
+}
+
+bool chan_room(const struct chan *ch, uint64_t *pos)
+{
+	uint64_t tail = ld_rlx(&ch->c->tail), stuck = 0;	/* [M2] */
+	enum look r;
+
+	if (*pos < tail)
+		*pos = tail;
+	do
+		r = look_for_room(ch, pos, &stuck);
+	while (r == LOOK_AGAIN);
+	return r == LOOK_ROOM;
+}
+
+bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle)
+{
+	struct sh_place *p = chan_place(ch, pos);
+	uint64_t was = ld_acq(&p->handle);			/* [M1] */
+
+	if (!cas16_sc(&p->handle, was, place_seq(pos, PLACE_EMPTY, 0), /* [M1] */
+		      handle, place_seq(pos, PLACE_FULL, 0)))
+		return false;
+	if (ld_rlx(&ch->c->tail) <= pos)			/* [M2] */
+		st_rlx(&ch->c->tail, pos + 1);			/* [M2] */
+	return true;
+}
+
+/* Nobody may come to this position any more. */
+static void void_place(const struct chan *ch, struct sh_place *p, uint64_t seq,
+		       uint64_t pos)
+{
+	cas_sc(&p->seq, &seq,					/* [M1] */
+	       place_seq(pos + ch->mask + 1, PLACE_EMPTY, 0));
+}
+
+/* Of a head that is far behind: the first position that may be there still. */
+static uint64_t catch_up(const struct chan *ch, uint64_t pos, uint64_t at)
+{
+	uint64_t most = 2 * (ch->mask + 1);
+
+	return at - pos > most ? at - most : pos + 1;
+}
+
+enum found { FOUND_AGAIN, FOUND_ONE, FOUND_NONE };
+
+static enum found look_for_one(const struct chan *ch, uint64_t *pos,
+			       uint64_t *ret_handle)
+{
+	struct sh_place *p = chan_place(ch, *pos);
+	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
+	bool beyond = *pos >= ld_rlx(&ch->c->tail);		/* [M2] */
+
+	if (at > *pos) {
+		*pos = catch_up(ch, *pos, at);
+	} else if (place_state(seq) == PLACE_FULL) {
+		*pos = at;
+		*ret_handle = ld_acq(&p->handle);		/* [M1] */
+		return FOUND_ONE;
+	} else if (place_state(seq) == PLACE_TAKING) {
+		if (beyond && at < *pos)
+			return FOUND_NONE;
+		++*pos;
+	} else if (beyond) {
+		return FOUND_NONE;
+	} else {
+		void_place(ch, p, seq, *pos);
+	}
+	return FOUND_AGAIN;
+}
+
+bool chan_next(const struct chan *ch, uint64_t *ret_pos, uint64_t *ret_handle)
+{
+	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
+	enum found r;
+
+	do
+		r = look_for_one(ch, &pos, ret_handle);
+	while (r == FOUND_AGAIN);
+	*ret_pos = pos;
+	return r == FOUND_ONE;
+}
+
+bool chan_claim(const struct chan *ch, uint64_t pos, uint32_t taker)
+{
+	uint64_t seq = place_seq(pos, PLACE_FULL, 0);
+
+	return cas_sc(&chan_place(ch, pos)->seq, &seq,		/* [M1] */
+		      place_seq(pos, PLACE_TAKING, taker));
+}
+
+void chan_emptied(const struct chan *ch, uint64_t pos)
+{
+	st_rel(&chan_place(ch, pos)->seq,			/* [M1] */
+	       place_seq(pos + ch->mask + 1, PLACE_EMPTY, 0));
+	if (ld_rlx(&ch->c->head) <= pos)			/* [M2] */
+		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
+}
+
+bool chan_has(const struct seg *sg, struct holders w, uint64_t handle)
+{
+	struct sh_place *p;
+	struct chan ch;
+	uint64_t seq, there;
+
+	if (!chan_view(sg, holders_chan(w), &ch))
+		return false;
+	p = chan_place(&ch, holders_pos(w));
+	do {
+		seq = ld_acq(&p->seq);				/* [M1] */
+		there = ld_acq(&p->handle);			/* [M1] */
+	} while (ld_acq(&p->seq) != seq);			/* [M1] */
+	return place_state(seq) != PLACE_EMPTY && there == handle &&
+	       holders_at(w, &ch, place_pos(seq));
+}
+
+uint64_t chan_depth(const struct chan *ch)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i <= ch->mask; i++)
+		n += place_state(ld_acq(&ch->places[i].seq)) ==	/* [M1] */
+		     PLACE_FULL;
+	return n;
+}
+
+bool chan_name(const struct seg *sg, uint32_t index, char *ret_text)
+{
+	struct sh_chandir *d = &sg->chandir[index];
+	uint32_t state = ld_acq(&d->state);			/* [M5] */
+	uint64_t words[8];
+
+	for (unsigned w = 0; w < 8; w++)
+		words[w] = ld_acq(&d->text[w]);			/* [M5] */
+	if ((state & 3) == CHAN_NONE || ld_acq(&d->state) != state) /* [M5] */
+		return false;
+	memcpy(ret_text, words, sizeof(words));
+	ret_text[SH_NAME_MAX] = 0;
+	return true;
+}
+
+uint32_t chan_find(const struct seg *sg, const char *text)
+{
+	uint32_t top = seg_chan_top(sg), hash = name_hash(text);
+	char name[64];
+
+	for (uint32_t i = 0; i < top; i++)
+		if (ld_acq(&sg->chandir[i].hash) == hash &&	/* [M5] */
+		    chan_name(sg, i, name) && !strcmp(name, text))
+			return i;
+	return sg->geo.nchans;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chan.h - channels: a ring of places through which held objects are handed over.
+ * A position is a place and a round; a place says which of its positions is next.
+ *
+ *	place.seq  | position, 55 bits | taker, 7 bits | PLACE_..., 2 bits |
+ *
+ *	EMPTY(pos) -> FULL(pos) -> TAKING(pos, receiver) -> EMPTY(pos + capacity)
+ *
+ * Tail and head are hints of the next position to fill and to take.  Who stands
+ * still in the middle blocks one place at most: senders pass over one that is
+ * TAKING for long, receivers void what was passed over.  So positions of one
+ * sender grow, and receivers take in their order.  [M1] is the row,
+ * models/queue.pml the proof.  Takes no lock.
+ */
+#ifndef SHM_CHAN_H
+#define SHM_CHAN_H
+
+#include "shm/held.h"
+
+static inline uint64_t place_seq(uint64_t pos, uint32_t state, uint32_t taker)
+{
+	return pos << 9 | (uint64_t)taker << 2 | state;
+}
+
+static inline uint64_t place_pos(uint64_t seq)
+{
+	return seq >> 9;
+}
+
+static inline uint32_t place_state(uint64_t seq)
+{
+	return seq & 3;
+}
+
+static inline uint32_t place_taker(uint64_t seq)
+{
+	return (uint32_t)(seq >> 2) & 0x7f;
+}
+
+/* A channel that is open, as a process or the daemon uses it. */
+struct chan {
+	const struct seg  *sg;
+	uint32_t	   index, version;
+	uint64_t	   mask;	/* places less one */
+	struct sh_chan	  *c;
+	struct sh_place	  *places;
+	struct sh_chandir *dir;
+};
+
+static inline struct sh_place *chan_place(const struct chan *ch, uint64_t pos)
+{
+	return &ch->places[pos & ch->mask];
+}
+
+/*
+ * View of channel `index`, open or not: of one that was removed places may be
+ * somebody's still.  False: there never was one.
+ */
+bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret);
+
+static inline uint32_t chan_phase(const struct chan *ch)
+{
+	return ld_sc(&ch->dir->state) & 3;			/* [M5] */
+}
+
+static inline bool chan_is_open(const struct chan *ch)
+{
+	return ld_sc(&ch->dir->state) ==			/* [M5] */
+	       (ch->version << 2 | CHAN_OPEN);
+}
+
+/* The word of an object at a position, or about to be there. */
+static inline struct holders holders_queued(struct holders w,
+					    const struct chan *ch, uint64_t pos,
+					    uint32_t mover)
+{
+	w.hi = (uint32_t)w.hi | (uint64_t)TAG_QUEUED << 32 |
+	       (uint64_t)mover << 35 | (uint64_t)ch->index << 42 |
+	       pos % POS_IN_WORD << 54;
+	return w;
+}
+
+static inline uint32_t holders_chan(struct holders w)
+{
+	return (uint32_t)(w.hi >> 42) & 0xfff;
+}
+
+static inline uint32_t holders_pos(struct holders w)
+{
+	return (uint32_t)(w.hi >> 54);
+}
+
+/* Does the word say QUEUED at this position of this channel? */
+static inline bool holders_at(struct holders w, const struct chan *ch,
+			      uint64_t pos)
+{
+	return holders_tag(w) == TAG_QUEUED && holders_chan(w) == ch->index &&
+	       holders_pos(w) == pos % POS_IN_WORD;
+}
+
+/*
+ * A position to fill, not before *pos.  False: no room.  Somebody else may be
+ * faster: chan_fill().
+ */
+bool chan_room(const struct chan *ch, uint64_t *pos);
+bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle);
+
+/* The first message there is, FULL when looked at.  False: none. */
+bool chan_next(const struct chan *ch, uint64_t *ret_pos, uint64_t *ret_handle);
+/*
+ * FULL -> TAKING(taker): from now on the caller alone may change its word, and
+ * then calls chan_emptied().  False: somebody else was faster.
+ */
+bool chan_claim(const struct chan *ch, uint64_t pos, uint32_t taker);
+void chan_emptied(const struct chan *ch, uint64_t pos);
+/* Does the place of the word's position hold the object, FULL or TAKING? */
+bool chan_has(const struct seg *sg, struct holders w, uint64_t handle);
+
+/* Messages, as of now: a hint. */
+uint64_t chan_depth(const struct chan *ch);
+
+/* Finds a channel by its name; index, or nchans. */
+uint32_t chan_find(const struct seg *sg, const char *text);
+/* Its name, 64 bytes; false: it is none, or changed meanwhile. */
+bool chan_name(const struct seg *sg, uint32_t index, char *ret_text);
+
+static inline uint32_t seg_chan_top(const struct seg *sg)
+{
+	uint32_t top = ld_acq(&sg->hdr->chan_top);		/* [H1] */
+
+	return top < sg->geo.nchans ? top : sg->geo.nchans;
+}
+
+#endif
