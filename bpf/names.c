@@ -80,6 +80,7 @@ const char *op_name(uint32_t op)
 		[OP_ALLOC] = "alloc", [OP_RETURN] = "return",
 		[OP_TRIM] = "trim", [OP_NAME_SET] = "name_set",
 		[OP_NAME_REMOVE] = "name_remove", [OP_SWEEP] = "sweep",
+		[OP_CHAN_OPEN] = "chan_open", [OP_CHAN_REMOVE] = "chan_remove",
 	};
 
 	return op < sizeof(name) / sizeof(name[0]) && name[op] ? name[op] :

@@ -189,7 +189,7 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
 
 /*
  * Channels: bounded queues of held objects, many to many, first in first out for
- * each sending process.  A message is always held by its sender, by the channel,
+ * each handle that sends.  A message is always held by its sender, by the channel,
  * or by its receiver: who is killed or stopped at any instruction loses none,
  * doubles none, and holds nobody up.
  *

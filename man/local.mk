@@ -8,6 +8,13 @@ dist_man_MANS += \
 	%D%/mh_alloc_flags.3 \
 	%D%/mh_alloc_shared.3 \
 	%D%/mh_attach.3 \
+	%D%/mh_chan_close.3 \
+	%D%/mh_chan_open.3 \
+	%D%/mh_chan_recv.3 \
+	%D%/mh_chan_recv_batch.3 \
+	%D%/mh_chan_remove.3 \
+	%D%/mh_chan_send.3 \
+	%D%/mh_chan_send_batch.3 \
 	%D%/mh_deref.3 \
 	%D%/mh_detach.3 \
 	%D%/mh_drop.3 \

@@ -122,11 +122,7 @@ inline receive(p) {
      :: st == TAKING && at == pos -> pos++
      :: at > pos -> pos++
      :: st == EMPTY && at == pos && pos < tail ->       /* passed over: nobody may come here any more */
-#ifdef M_NOVOID
-        pos++
-#else
         d_step { if :: cs[i] == EMPTY && cp[i] == pos -> cp[i] = pos + CAP :: else fi }
-#endif
      :: st == EMPTY && at == pos && pos >= tail -> break
      :: at < pos -> break
      fi
@@ -170,11 +166,7 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
 /* Is o in the channel where its word says?  One access to the cell that the word names. */
 inline in_cell(o, yes) {
   d_step { i = wpos[o] % CAP;
-#ifdef M_ANYPOS
-    yes = (cs[i] != EMPTY && cv[i] == o)
-#else
     yes = (cs[i] != EMPTY && cv[i] == o && cp[i] % MOD == wpos[o])
-#endif
   }
 }
 /* first what p was taking, then what it was sending, held, was freeing */
@@ -186,11 +178,7 @@ inline recover(p) {
      :: cs[c] == TAKING && cr[c] == p ->
         d_step { v = cv[c]; last = 0;
           if
-#ifdef M_ANYQUEUED
-          :: live[v] && tag[v] == QUEUED ->
-#else
           :: live[v] && tag[v] == QUEUED && wpos[v] == cp[c] % MOD ->
-#endif
              tag[v] = NOTAG; mover[v] = NONE;
              if :: !bits[v] -> tag[v] = FREEING; mover[v] = D; last = 1 :: else fi
           :: live[v] && tag[v] == FREEING && mover[v] == D -> last = 1

@@ -54,6 +54,8 @@ mheap_SOURCES = \
 	%D%/metrics.c \
 	%D%/metrics.h \
 	%D%/stat.c \
+	%D%/statchan.c \
+	%D%/statchan.h \
 	%D%/tallies.c \
 	%D%/tallies.h \
 	%D%/top.c \

@@ -15,6 +15,7 @@
 #include "tools/json.h"
 #include "tools/metrics.h"
 #include "tools/say.h"
+#include "tools/statchan.h"
 #include "tools/view.h"
 
 #define ARG_OPENMETRICS	(1u << 1)
@@ -156,6 +157,7 @@ static void print_all(const struct view *v, const struct place *p,
 	puts("\n");
 	print_totals(s);
 	print_classes(n);
+	print_chans(&v->sg);
 }
 
 static void json_classes(struct json_object *o, const struct heap_count *n)
@@ -192,6 +194,7 @@ static void json_all(const struct view *v, const struct place *p,
 	for (size_t i = 0; i < FIELDS; i++)
 		json_u64(o, fields[i].key, field_of(s, &fields[i]));
 	json_classes(o, n);
+	json_chans(o, &v->sg);
 	json_print(o);
 }
 
@@ -215,7 +218,7 @@ int cmd_stat(int argc, char **argv)
 	};
 	static const struct args_rule rule = {
 		options, "NAME", "Totals of heap NAME, and what each class has."
-		"\vLIVE are shared objects.  FREE are the other slots: in spans "
+		"\vLIVE are shared or held objects.  FREE are the other slots: in spans "
 		"that a process owns they include its owned objects, which only "
 		"that process counts.", 1, true, 0,
 	};

@@ -13,8 +13,8 @@
 #include "shm/names.h"
 #include "tools/args.h"
 #include "tools/commands.h"
+#include "shm/chan.h"
 #include "shm/handle.h"
-#include "shm/held.h"
 #include "tools/json.h"
 #include "tools/object.h"
 #include "tools/say.h"
@@ -163,11 +163,24 @@ static struct holders holders_now(const struct seg *sg, const struct finding *f)
 	return holders_read(&geom_holders(sg, &f->g)[f->slot]);
 }
 
+/* The channel that it is in, or NULL. */
+static const char *channel_of(const struct seg *sg, struct holders w,
+			      char *buf64)
+{
+	return holders_tag(w) == TAG_QUEUED &&
+	       holders_chan(w) < seg_chan_top(sg) &&
+	       chan_name(sg, holders_chan(w), buf64) ? buf64 : NULL;
+}
+
 static void print_holders(const struct seg *sg, const struct finding *f)
 {
 	struct holders w = holders_now(sg, f);
-	char comm[64];
+	char comm[3 * 64], name[64];
 
+	if (channel_of(sg, w, name))
+		printf("holder   the channel %s\n",
+		       safe_text(comm, sizeof(comm), name, sizeof(name),
+				 SAFE_TERMINAL));
 	if (holders_has(w, HOLDER_NAME))
 		printf("holder   the name\n");
 	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
@@ -242,8 +255,12 @@ static void json_holders(struct json_object *o, const struct seg *sg,
 			 const struct finding *f)
 {
 	struct holders w = holders_now(sg, f);
-	struct json_object *list = json_list(o, "holders");
+	struct json_object *list;
+	char name[64];
 
+	if (channel_of(sg, w, name))
+		json_text(o, "channel", name, sizeof(name));
+	list = json_list(o, "holders");
 	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
 		struct json_object *one;
 

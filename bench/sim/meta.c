@@ -40,14 +40,14 @@ static void parts(const struct sh_geometry *g)
 
 	part("header", sizeof(struct sh_header), all);
 	part("registry", g->names_off - g->registry_off, all);
-	part("names", g->pagemap_off - g->names_off, all);
+	part("names", g->chandir_off - g->names_off, all);
 	part("page_map", g->commit_off - g->pagemap_off, all);
 	part("commit_bits", g->geom_off - g->commit_off, all);
 	part("geometry", g->heap_bytes - g->geom_off, all);
 	part("stripes", g->slots_off - g->stripes_off, all);
 	part("client_slots", g->spans_off - g->slots_off, all);
 	part("span_words", g->blocks_off - g->spans_off, all);
-	part("blocks", g->central_bytes - g->blocks_off, all);
+	part("blocks", g->chans_off - g->blocks_off, all);
 	part("daemon_pages", page_table_bytes(g->npages), all);
 	part("daemon_granules", page_table_bytes(g->ngranules), all);
 	part("daemon_ids", g->nspans * sizeof(uint32_t), all);

@@ -4,7 +4,7 @@
  * what it has and then does what it reads, and a hand that breaks a heap.
  *
  *	tool_client NAME	attaches; "owned ADDRESS HANDLE", "shared ...",
- *				"held ...", "stale HANDLE"; then for each line of input:
+ *				"held ...", "sent ...", "stale HANDLE"; then for each line of input:
  *				more (allocates until refused), trim, end
  *	tool_client --break NAME  puts a span into a state that there isn't, in a
  *				heap that nobody serves
@@ -49,13 +49,19 @@ static void furnish(mh_heap *h)
 	void *shared = must(mh_alloc_flags(h, 200, MH_SHARED), "shared");
 	void *big = must(mh_alloc(h, BIG), "big");
 	void *held = must(mh_alloc_flags(h, 500, MH_HELD), "held");
+	void *sent = must(mh_alloc_flags(h, 64, MH_HELD), "sent");
+	mh_chan *c = must(mh_chan_open(h, "line", 5, 0), "channel");
 	void *gone = must(mh_alloc_flags(h, 3000, MH_SHARED), "gone");
 
-	if (mh_name_set(h, "root", shared) || mh_name_set(h, "kept", held) || mh_name_set(h, "e\x1b[1m", gone))
+	if (mh_name_set(h, "root", shared) || mh_name_set(h, "kept", held) ||
+	    mh_name_set(h, "e\x1b[1m", gone))
 		die("name");
+	if (mh_chan_send(c, sent, 0) || mh_chan_close(c))
+		die("send");
 	say(h, "owned", owned);
 	say(h, "shared", shared);
 	say(h, "held", held);
+	say(h, "sent", sent);
 	say(h, "big", big);
 	printf("stale 0x%" PRIx64 "\n", mh_handle_of(h, gone));
 	mh_free(h, gone);

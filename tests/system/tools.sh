@@ -132,8 +132,15 @@ says '^holder   the name$'
 says "^holder   slot 1, process $client (tool_client)"
 json 0 who "$name" "$(of held 3)"
 says "\"holders\":\[{\"slot\":1,\"pid\":$client}\],\"held_by_name\":true"
+run 0 who "$name" "$(of sent 2)"
+says '^holder   the channel line$'
+json 0 who "$name" "$(of sent 2)"
+says '"channel":"line","holders":\[\],"held_by_name":false'
 json 0 stat "$name"
-says '"held_objects":1,"held_bytes":512'
+says '"held_objects":2,"held_bytes":576'
+says '"name":"line","capacity":8,"messages":1,"taking":0,"senders_wait":false,"receivers_wait":false'
+run 0 stat "$name"
+says '^ *8 *1 *0 nobody    line$'
 json 0 who "$name" "$(of owned 2)"
 says '"lifetime":"owned","owner_slot":1,.*"object":"private"'
 run 0 who "$name" "$(of stale 2)"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * statchan.c - see statchan.h.  A channel's figures are as of the reading of each:
+ * what is in it moves on meanwhile.
+ */
+#include "tools/statchan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "shm/chan.h"
+#include "tools/json.h"
+#include "tools/say.h"
+
+struct chan_now {
+	char	 name[64];
+	uint64_t capacity, depth, taking;
+	bool	 senders_wait, receivers_wait;	/* somebody may sleep */
+};
+
+static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
+{
+	struct chan ch;
+
+	if (!chan_name(sg, i, ret->name) || !chan_view(sg, i, &ch))
+		return false;
+	ret->capacity = ch.mask + 1;
+	ret->depth = chan_depth(&ch);
+	ret->taking = 0;
+	for (uint64_t k = 0; k <= ch.mask; k++)
+		ret->taking += place_state(ld_acq(&ch.places[k].seq)) == /* [M1] */
+			       PLACE_TAKING;
+	ret->senders_wait = ld_sc(&ch.c->room) & 1;		/* [M3] */
+	ret->receivers_wait = ld_sc(&ch.c->items) & 1;		/* [M3] */
+	return true;
+}
+
+static const char *who_waits(const struct chan_now *c)
+{
+	return c->senders_wait && c->receivers_wait ? "both" :
+	       c->senders_wait ? "senders" :
+	       c->receivers_wait ? "receivers" : "nobody";
+}
+
+void print_chans(const struct seg *sg)
+{
+	uint32_t top = seg_chan_top(sg), n = 0;
+	char name[3 * 64];
+	struct chan_now c;
+
+	for (uint32_t i = 0; i < top; i++) {
+		if (!chan_now(sg, i, &c))
+			continue;
+		if (!n++)
+			printf("\n%9s %9s %9s %-9s CHANNEL\n", "CAPACITY",
+			       "MESSAGES", "TAKING", "WAITING");
+		printf("%9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %-9s %s\n",
+		       c.capacity, c.depth, c.taking, who_waits(&c),
+		       safe_text(name, sizeof(name), c.name, sizeof(c.name),
+				 SAFE_TERMINAL));
+	}
+}
+
+void json_chans(struct json_object *o, const struct seg *sg)
+{
+	struct json_object *list = json_list(o, "channels");
+	uint32_t top = seg_chan_top(sg);
+	struct chan_now c;
+
+	for (uint32_t i = 0; i < top; i++) {
+		struct json_object *row;
+
+		if (!chan_now(sg, i, &c))
+			continue;
+		row = json_item(list);
+		json_text(row, "name", c.name, sizeof(c.name));
+		json_u64(row, "capacity", c.capacity);
+		json_u64(row, "messages", c.depth);
+		json_u64(row, "taking", c.taking);
+		json_flag(row, "senders_wait", c.senders_wait);
+		json_flag(row, "receivers_wait", c.receivers_wait);
+	}
+}
