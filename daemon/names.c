@@ -64,11 +64,11 @@ static void entry_replace(struct heap *h, struct sh_name *e, uint64_t handle,
 			  uint32_t phase)
 {
 	uint64_t old = ld_acq(&e->handle);			/* [N2] */
-	uint32_t was = phase_of(e);
+	uint32_t was = phase_of(e), version = ld_acq(&e->state) >> 2; /* [N1] */
 
 	st_rel(&e->handle, handle);				/* [N2] */
-	if (phase != was)
-		set_phase(e, phase);
+	/* Counted, or a reader would not see that it had another object meanwhile. */
+	st_rel(&e->state, (version + 1) << 2 | phase);		/* [N1] */
 	if (was == NAME_HELD)
 		held_uncover(h, old);
 }

@@ -104,12 +104,12 @@ static COLD int put_too_late(mh_chan *c, const struct held_at *at, uint64_t pos)
 /* 0, -EAGAIN, -EBUSY, -EPIPE, -EINVAL, -EDEADLK. */
 static int try_send(mh_chan *c, const struct held_at *at, uint64_t handle)
 {
-	struct holds *t = ld_acq(&c->h->holds[at->id.n]);	/* [A1] */
+	struct holds *t = holds_of(c->h, at);
 	uint64_t pos;
 	uint32_t was;
 	int r;
 
-	if (unlikely(!t || at->slot >= t->room))
+	if (unlikely(!t))
 		return -EINVAL;
 	r = count_begin(&t->n[at->slot], &was);
 	if (r)
@@ -240,17 +240,10 @@ static COLD int make_holds(mh_chan *c, const struct held_at *at)
 	return r;
 }
 
-static inline bool holds_there(mh_chan *c, const struct held_at *at)
-{
-	const struct holds *t = ld_acq(&c->h->holds[at->id.n]);	/* [A1] */
-
-	return likely(t && at->slot < t->room);
-}
-
 /* Claimed, so that the object is there, and what the look before said is true. */
 static int own(mh_chan *c, const struct held_at *at)
 {
-	_Atomic uint32_t *n = &ld_acq(&c->h->holds[at->id.n])->n[at->slot]; /* [A1] */
+	_Atomic uint32_t *n = &holds_of(c->h, at)->n[at->slot];
 	uint32_t was;
 	int r = count_begin(n, &was);
 
@@ -275,7 +268,7 @@ static int try_recv(mh_chan *c, void **ret_p)
 		if (!chan_next(&c->ch, &pos, &handle))
 			return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
 		known = held_find(&h->sg, handle_offset(&h->sg, handle), &at);
-		r = known && !holds_there(c, &at) ? make_holds(c, &at) : 0;
+		r = known && !holds_of(h, &at) ? make_holds(c, &at) : 0;
 		if (unlikely(r))
 			return r;
 		if (!chan_claim(&c->ch, pos, h->r->me.slot))

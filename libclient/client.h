@@ -375,6 +375,7 @@ int rights_first(mh_heap *h);		/* before the handshake */
 int rights_make(mh_heap *h);		/* page table, once the size is known */
 void rights_clear(mh_heap *h);		/* all zero again, addresses kept */
 void *pool_take(mh_heap *h, size_t bytes);	/* zeroed, 64-aligned */
+void *pool_carve(mh_heap *h, size_t bytes);	/* the same, rights.pool held */
 struct mcache *mcache_take(mh_heap *h);
 void mcache_drop(mh_heap *h, struct mcache *mc);
 
@@ -410,7 +411,7 @@ void pass_span(mh_heap *h, const struct geom *g);	/* dispose and list */
 void offer_span(mh_heap *h, const struct geom *g);	/* is LISTED now */
 
 /* held.c */
-struct holds *holds_make(mh_heap *h, span_id id, uint32_t nslots);
+struct holds *holds_make(mh_heap *h, span_id id, uint32_t slots);
 
 /* spancache.c; all under the class lock */
 void plist_add(struct plist *l, struct pspan *ps);

@@ -14,20 +14,22 @@
 #include "libclient/seen.h"
 #include "shm/parked.h"
 
-struct holds *holds_make(mh_heap *h, span_id id, uint32_t nslots)
+/* Under rights.pool, so that of two threads at once one makes it. */
+struct holds *holds_make(mh_heap *h, span_id id, uint32_t slots)
 {
-	struct holds *was = ld_acq(&h->holds[id.n]), *t;	/* [A1] */
+	const struct held_at at = { .id = id, .slots = slots };
+	struct holds *t;
 
-	if (was && was->room >= nslots)
-		return was;
-	t = pool_take(h, sizeof(*t) + nslots * sizeof(t->n[0]));
+	pthread_mutex_lock(&h->r->pool);
+	t = holds_of(h, &at);
 	if (!t)
-		return NULL;
-	t->room = nslots;
-	/* Of two threads at once one's serves both. */
-	while (!cas_ar(&h->holds[id.n], &was, t))		/* [A1] */
-		if (was && was->room >= nslots)
-			return was;
+		t = pool_carve(h, sizeof(*t) + slots * sizeof(t->n[0]));
+	if (t && !t->slots) {
+		t->slots = slots;
+		t->next = ld_rlx(&h->holds[id.n]);		/* [A1] */
+		st_rel(&h->holds[id.n], t);			/* [A1] */
+	}
+	pthread_mutex_unlock(&h->r->pool);
 	return t;
 }
 
@@ -58,14 +60,12 @@ int may_hold(mh_heap *h)
 
 int hold_at(mh_heap *h, const struct held_at *at)
 {
-	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
+	struct holds *t = holds_of(h, at);
 	_Atomic uint32_t *n;
 	uint32_t was;
 	int r = 0;
 
-	if (unlikely(!t || at->slot >= t->room))
-		t = holds_make(h, at->id, at->slots);
-	if (!t)
+	if (unlikely(!t) && !(t = holds_make(h, at->id, at->slots)))
 		return -ENOMEM;
 	n = &t->n[at->slot];
 	r = count_begin(n, &was);
@@ -146,13 +146,13 @@ static void free_held(mh_heap *h, const struct held_at *at, bool inside)
 
 int drop_at(mh_heap *h, const struct held_at *at, bool inside)
 {
-	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
+	struct holds *t = holds_of(h, at);
 	enum held_left left = HELD_BY_OTHERS;
 	_Atomic uint32_t *n;
 	uint32_t was;
 	int r;
 
-	if (unlikely(!t || at->slot >= t->room))
+	if (unlikely(!t))
 		return -EINVAL;
 	n = &t->n[at->slot];
 	r = count_begin(n, &was);
@@ -220,8 +220,7 @@ int mh_hold(mh_heap *h, void *p)
 		return refuse_held(h, "mh_hold", p, NO_HELD_OBJECT);
 	if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1) && may_hold(h))
 		return -1;
-	r = likely(ld_acq(&h->holds[at.id.n])) ?		/* [A1] */
-	    hold_at(h, &at) : hold_first(h, &at);
+	r = likely(holds_of(h, &at)) ? hold_at(h, &at) : hold_first(h, &at);
 	return likely(!r) ? 0 : refuse_held(h, "mh_hold", p, r);
 }
 

@@ -16,11 +16,26 @@
 #include "libclient/client.h"
 #include "shm/held.h"
 
-/* Of a span.  Grows only while nobody of us holds any of its slots. */
+/*
+ * Of a span id that had so many slots; kept for good, for spans to come.  One id
+ * may have several, and nobody takes another's away: a thread that still looks
+ * at a span of the past finds its own.
+ */
 struct holds {
-	uint32_t	 room;
-	_Atomic uint32_t n[];		/* [A1] per slot */
+	struct holds	*next;
+	uint32_t	 slots;
+	_Atomic uint32_t n[];		/* [A1] */
 };
+
+/* NULL: none yet. */
+static inline struct holds *holds_of(mh_heap *h, const struct held_at *at)
+{
+	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
+
+	while (unlikely(t && t->slots != at->slots))
+		t = t->next;
+	return t;
+}
 
 #define COUNT_BUSY	UINT32_MAX
 

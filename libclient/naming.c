@@ -173,8 +173,10 @@ static int get_named(mh_heap *h, const char *name, struct entry *e,
 		if (!entry_read(h, name, e))
 			return -ENOENT;
 		*ret_held = is_held(h, handle_offset(&h->sg, e->handle));
-		if (!*ret_held)
+		if (!*ret_held && entry_same(e))
 			return 0;
+		if (!*ret_held)
+			continue;	/* what it was may be gone */
 		if (h->r->me.slot >= SH_HOLDERS)
 			return -EUSERS;
 		r = hold_named(h, e);

@@ -105,13 +105,12 @@ static bool chunk_ready(mh_heap *h)
 	return true;
 }
 
-void *pool_take(mh_heap *h, size_t bytes)
+void *pool_carve(mh_heap *h, size_t bytes)
 {
 	struct rights *r = h->r;
 	void *p = NULL;
 
 	bytes = round_up(bytes, 64);
-	pthread_mutex_lock(&r->pool);
 	if (r->chunk_used + bytes > CHUNK_BYTES) {
 		r->chunk++;
 		r->chunk_used = 0;
@@ -120,7 +119,16 @@ void *pool_take(mh_heap *h, size_t bytes)
 		p = h->chunks[r->chunk] + r->chunk_used;
 		r->chunk_used += (uint32_t)bytes;
 	}
-	pthread_mutex_unlock(&r->pool);
+	return p;
+}
+
+void *pool_take(mh_heap *h, size_t bytes)
+{
+	void *p;
+
+	pthread_mutex_lock(&h->r->pool);
+	p = pool_carve(h, bytes);
+	pthread_mutex_unlock(&h->r->pool);
 	return p;
 }
 

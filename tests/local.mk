@@ -141,6 +141,7 @@ TEST_HELPERS = \
 	%D%/multi/figures \
 	%D%/multi/full \
 	%D%/multi/paths \
+	%D%/multi/relay \
 	%D%/multi/soak \
 	%D%/system/forbid \
 	%D%/system/fuzz_socket \
