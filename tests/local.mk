@@ -106,6 +106,7 @@ SCRIPT_TESTS = \
 	%D%/system/autoremove.sh \
 	%D%/system/clients.sh \
 	%D%/system/demo.sh \
+	%D%/system/examples.sh \
 	%D%/system/flood.sh \
 	%D%/system/memfd.sh \
 	%D%/system/memory.sh \
