@@ -65,6 +65,18 @@ static void own_word(mh_chan *c, struct sh_holder *word)
 	while (!holders_cas(word, w, holders_with(holders_bits(w), me)));
 }
 
+/* Threads may share the handle: what one has sent, none goes below. */
+static inline void raise_mine(mh_chan *c, uint64_t to)
+{
+	uint64_t was = ld_rlx(&c->mine);			/* [A1] */
+
+	if (__libc_single_threaded)
+		st_rlx(&c->mine, to);				/* [A1] */
+	else
+		while (was < to && !cas_acq(&c->mine, &was, to))	/* [A1] */
+			;
+}
+
 /*
  * One attempt.  0: it is in the channel, at *pos.  -EAGAIN: no room, and nothing
  * has changed; -EBUSY.
@@ -82,7 +94,7 @@ static int put(mh_chan *c, const struct held_at *at, bool keep, uint64_t handle,
 			requeue_word(c, at->word, *pos);
 		queued = true;
 		if (chan_fill(&c->ch, *pos, handle)) {
-			st_rlx(&c->mine, *pos + 1);		/* [A1] */
+			raise_mine(c, *pos + 1);
 			return 0;
 		}
 	}
@@ -177,7 +189,7 @@ static int send_one(mh_chan *c, void *p, int timeout_ms)
 		if (i < LOOKS)
 			cpu_relax();
 		else
-			seen = or_sc(&c->ch.c->room, 1) | 1;	/* [M3] */
+			seen = chan_drowsy(&c->ch.c->room);
 		r = try_send(c, &at, handle);
 		if (r != -EAGAIN || i < LOOKS)
 			continue;
@@ -185,7 +197,6 @@ static int send_one(mh_chan *c, void *p, int timeout_ms)
 			return -ESHUTDOWN;
 		if (!chan_left(deadline))
 			break;
-		chan_wake(&c->ch.c->items);
 		chan_sleep(&c->ch.c->room, seen, chan_left(deadline));
 	}
 	return r;
@@ -201,7 +212,7 @@ int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
 	r = send_one(c, p, timeout_ms);
 	if (unlikely(r))
 		return refuse_send(c, p, r);
-	chan_wake(&c->ch.c->items);
+	chan_wake(&c->ch.c->items, 1);
 	return 0;
 }
 
@@ -219,7 +230,7 @@ size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 			break;
 	}
 	if (done)
-		chan_wake(&c->ch.c->items);
+		chan_wake(&c->ch.c->items, (uint32_t)done);
 	if (r)
 		refuse_send(c, p[done], r);
 	return done;
@@ -297,7 +308,7 @@ static int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
 		if (i < LOOKS)
 			cpu_relax();
 		else
-			seen = or_sc(&c->ch.c->items, 1) | 1;	/* [M3] */
+			seen = chan_drowsy(&c->ch.c->items);
 		r = try_recv(c, ret_p);
 		if (r != -EAGAIN || i < LOOKS)
 			continue;
@@ -333,7 +344,7 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 		refuse_recv(c, r);
 		return NULL;
 	}
-	chan_wake(&c->ch.c->room);
+	chan_wake(&c->ch.c->room, 1);
 	return p;
 }
 
@@ -351,7 +362,7 @@ size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 			break;
 	}
 	if (done)
-		chan_wake(&c->ch.c->room);
+		chan_wake(&c->ch.c->room, (uint32_t)done);
 	else
 		refuse_recv(c, r);
 	return done;

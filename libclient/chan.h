@@ -18,12 +18,14 @@ struct mh_chan {
 /* Is it there, is the heap attached, may we hold?  0, or refused. */
 int chan_usable(mh_chan *c);
 
-/* Sleeps until *word is not `seen`, in turns of a second at most; -1: for ever. */
+/* Says that one is about to sleep there: then looks again, then sleeps. */
+uint32_t chan_drowsy(_Atomic uint32_t *word);
+/* Sleeps unless somebody was woken since; ms: at most. */
 void chan_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t ms);
-/* Wakes one who sleeps there, if one may. */
-void chan_wake(_Atomic uint32_t *word);
+/* n messages, or places: wakes as many who sleep there, if anybody may. */
+void chan_wake(_Atomic uint32_t *word, uint32_t n);
 
-/* Milliseconds from now till then; -1 for ever. */
+/* In milliseconds: till when, -1 for ever; how long yet, a turn at most. */
 int64_t chan_deadline(int timeout_ms);
 int64_t chan_left(int64_t deadline);
 

@@ -2,9 +2,9 @@
 /*
  * chanopen.c - channels: opened, closed, removed, and how one sleeps at one.
  *
- * A sleeper sets bit 0 of the futex, looks again, and sleeps; who has put or
- * taken a message counts the rest up if the bit is set, and wakes one.  Wakes
- * that get lost with whoever was woken are made good by turns of a second.
+ * A sleeper counts the futex up and sets its bit 0, looks again, and sleeps; who
+ * has put or taken a message counts it up if the bit is set, and wakes one.  Wakes
+ * that get lost with whoever was woken are made good by turns of two seconds.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +17,7 @@
 #include "libclient/chan.h"
 #include "shm/names.h"
 
-#define TURN_MS		1000
+#define TURN_MS		2000
 #define MAY_SLEEP	1u
 
 int64_t chan_deadline(int timeout_ms)
@@ -47,16 +47,30 @@ void chan_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0);
 }
 
-/* [M3] Nobody slept: the bit is taken down, unless somebody has set it since. */
-void chan_wake(_Atomic uint32_t *word)
+/* [M3] Counts, or a waker that finds nobody yet would take the bit down under us. */
+uint32_t chan_drowsy(_Atomic uint32_t *word)
 {
-	uint32_t w = ld_sc(word);				/* [M3] */
+	uint32_t w = ld_sc(word), to;				/* [M3] */
 
-	if (likely(!(w & MAY_SLEEP)))
-		return;
-	w = add_sc(word, 2) + 2;				/* [M3] */
-	if (syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0)
+	do
+		to = (w + 2) | MAY_SLEEP;
+	while (!cas_sc(word, &w, to));				/* [M3] */
+	return to;
+}
+
+/* Who wakes nobody takes the bit down, unless somebody came since. */
+static COLD void wake_some(_Atomic uint32_t *word, uint32_t n)
+{
+	uint32_t w = add_sc(word, 2) + 2;			/* [M3] */
+
+	if (syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0) == 0)
 		cas_sc(word, &w, w & ~MAY_SLEEP);		/* [M3] */
+}
+
+void chan_wake(_Atomic uint32_t *word, uint32_t n)
+{
+	if (unlikely(ld_sc(word) & MAY_SLEEP))			/* [M3] */
+		wake_some(word, n);
 }
 
 int chan_usable(mh_chan *c)

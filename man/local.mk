@@ -37,6 +37,8 @@ dist_man_MANS += \
 	%D%/mh_zalloc.3 \
 	%D%/mheap-trace.8 \
 	%D%/mheap.1 \
+	%D%/mheap_concepts.7 \
+	%D%/mheap_migration.7 \
 	%D%/mheap_probes.7 \
 	%D%/mheapd.8 \
 	$(NULL)

@@ -85,10 +85,10 @@
  *	between: recovery sees that the place hasn't got it.  Receiver dies TAKING:
  *	what it took goes with it.  (models/queue.pml)
  *  [M2]  chan.tail, .head        everybody, st_rlx      ld_rlx; hints
- *  [M3]  chan.items, .room       who waits or_sc, who   ld_sc
+ *  [M3]  chan.items, .room       who waits cas_sc, who  ld_sc
  *                                wakes add_sc, cas_sc
- *	Futexes: bit 0 says that somebody may sleep.  Lost wakes are made good by
- *	turns of a second, and by recovery.
+ *	Futexes: bit 0 says that somebody may sleep, the rest counts sleepers and
+ *	wakes.  Lost wakes are made good by turns of two seconds, and by recovery.
  *  [M4]  slot.chans              the client, or_rel     recovery, ld_acq
  *	Channels that it may be in the middle of; as [O2].
  *  [M5]  chandir.state           daemon, st_rel         ld_acq; sender ld_sc

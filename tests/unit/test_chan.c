@@ -451,6 +451,64 @@ static void many_clients(void **state)
 	many(4);
 }
 
+static _Atomic unsigned woken;
+
+static void *sleep_and_recv(void *arg)
+{
+	unsigned *p, over = 0;
+
+	while (!over) {
+		p = mh_chan_recv(arg, -1);
+		if (!p)
+			abort();
+		over = *p == 0;
+		add_sc(&woken, 1);
+		if (mh_drop(((mh_chan *)arg)->h, p))
+			abort();
+	}
+	return NULL;
+}
+
+static int64_t now_ms(void)
+{
+	return chan_deadline(0);
+}
+
+/* Nobody sleeps on beside a message: that would take a turn of two seconds. */
+static void sleepers_are_woken(void **state)
+{
+	unsigned slow = 0, sent = 0;
+	struct worker r[PAIRS];
+
+	(void)state;
+	st_rel(&woken, 0);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		r[i].c = open_chan(i % 2 ? a : b, "c", 1);
+		assert_int_equal(pthread_create(&r[i].t, NULL, sleep_and_recv,
+						r[i].c), 0);
+	}
+	for (unsigned i = 0; i < 400; i++) {
+		int64_t from = now_ms();
+		unsigned n = i % 3 + 1;
+
+		for (unsigned k = 0; k < i % 7 * 2000; k++)
+			cpu_relax();
+		for (unsigned k = 0; k < n; k++)
+			send(out, 1);
+		sent += n;
+		while (ld_acq(&woken) < sent)
+			sched_yield();
+		slow += now_ms() - from > 1000;
+	}
+	assert_true(slow < 4);
+	for (unsigned i = 0; i < PAIRS; i++)
+		send(out, 0);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		pthread_join(r[i].t, NULL);
+		mh_chan_close(r[i].c);
+	}
+}
+
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -459,6 +517,7 @@ int main(void)
 		T(named_and_sent), T(what_is_refused), T(all_in_use), T(removed),
 		T(passed_over), T(old_hints), T(batches), T(read_only),
 		T(many_in_two_clients), T(many_clients),
+		T(sleepers_are_woken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
