@@ -153,6 +153,7 @@ TEST_HELPERS = \
 	%D%/trace/holder \
 	%D%/trace/leaker \
 	%D%/trace/passer \
+	%D%/trace/plugin \
 	%D%/trace/refiller \
 	$(NULL)
 
@@ -164,6 +165,7 @@ TEST_HELPERS = \
 %C%_trace_leaker_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
 %C%_trace_leaker_LDADD = libmheap.la
 %C%_trace_passer_LDADD = libmheap.la
+%C%_trace_plugin_LDADD = -ldl
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \
