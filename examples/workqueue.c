@@ -44,9 +44,9 @@ static mh_chan *channel(mh_heap *h, const char *name)
 	return c;
 }
 
-static void work(mh_heap *h)
+/* The boss's handles work in a child, too, until the channel is removed. */
+static void work(mh_heap *h, mh_chan *todo, mh_chan *done)
 {
-	mh_chan *todo = channel(h, "todo"), *done = channel(h, "done");
 	struct job *j;
 
 	while ((j = mh_chan_recv(todo, -1))) {
@@ -60,12 +60,12 @@ static void work(mh_heap *h)
 	}
 }
 
-static pid_t hire(mh_heap *h)
+static pid_t hire(mh_heap *h, mh_chan *todo, mh_chan *done)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
-		work(h);
+		work(h, todo, done);
 		_exit(0);
 	}
 	return pid;
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 	todo = channel(h, "todo");
 	done = channel(h, "done");
 	for (int i = 0; i < WORKERS; i++)
-		worker[i] = hire(h);
+		worker[i] = hire(h, todo, done);
 	while (finished < jobs) {
 		struct job *j;
 
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 		if (killed < kills && finished >= (killed + 1) * jobs / (kills + 1)) {
 			kill(worker[killed % WORKERS], SIGKILL);
 			waitpid(worker[killed % WORKERS], NULL, 0);
-			worker[killed % WORKERS] = hire(h);
+			worker[killed % WORKERS] = hire(h, todo, done);
 			killed++;
 		}
 		j = mh_chan_recv(done, 200);

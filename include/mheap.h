@@ -208,6 +208,7 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * EUSERS, ENOMEM, EDEADLK.  The batches: how many they sent or got, at least one
  * unless errno says why none; they wait for the first one only.
  *
+ * A handle works in a forked child, too, as the heap's does.
  * mh_chan_close frees the handle; the channel stays.  mh_chan_remove removes the
  * channel and drops what is in it; who waits gets EPIPE.
  */
