@@ -181,11 +181,57 @@ struct held_at {
 	struct sh_holder *word;
 };
 
+/* Which slot starts at `off` bytes into a span?  False: none. */
+static inline bool held_slot(uint32_t sc, uint64_t off, uint32_t nslots,
+			     uint32_t *ret_slot)
+{
+	*ret_slot = 0;
+	if (!sc_is_small(sc))
+		return !off;
+	return off <= UINT32_MAX && sc_slot_start(sc, (uint32_t)off, ret_slot) &&
+	       *ret_slot < nslots;
+}
+
 /*
- * By its arena offset.  False: not the start of a slot of a span of held
- * objects, or the geometry is changing.
+ * By its arena offset, in one look.  False: not the start of a slot of a span of
+ * held objects, or the geometry is changing.
  */
-bool held_find(const struct seg *sg, uint64_t off, struct held_at *ret);
+static inline bool held_find(const struct seg *sg, uint64_t off,
+			     struct held_at *ret)
+{
+	uint32_t seq, nc, sc, start, block, nslots, slot;
+	const struct sh_geom *e;
+	span_id id;
+	char *at;
+
+	if (off >> PAGE_SHIFT >= seg_page_top(sg))
+		return false;
+	id.n = ld_acq(&sg->pagemap[off >> PAGE_SHIFT]);	/* [G2] */
+	if (!seg_span_ok(sg, id))
+		return false;
+	e = &sg->geom[id.n];
+	seq = ld_acq(&e->seq);				/* [G1] */
+	nc = ld_acq(&e->nslots_class);			/* [G2] */
+	start = ld_acq(&e->start);			/* [G2] */
+	block = ld_acq(&e->block);			/* [G2] */
+	if (seq & 1 || ld_acq(&e->seq) != seq)		/* [G1] */
+		return false;
+	sc = (nc >> 16) - span_class(LIFE_HELD, 0);
+	nslots = nc & 0xffff;
+	if (sc >= SC_COUNT || block >= sg->geo.ngranules ||
+	    !held_slot(sc, off - ((uint64_t)start << PAGE_SHIFT), nslots, &slot))
+		return false;
+	at = sg->blocks + ((uint64_t)block << GRANULE_SHIFT);
+	*ret = (struct held_at){
+		.off = off, .id = id, .slot = slot, .slots = nslots,
+		.spc = nc >> 16, .gen = seq >> 1,
+		.live = (_Atomic uint64_t *)(void *)at + slot / 64,
+		.word = (struct sh_holder *)(void *)
+			(at + block_live_bytes(nslots) +
+			 block_parked_bytes(nslots)) + slot,
+	};
+	return true;
+}
 
 /* Is the slot an object, as of now? */
 static inline bool held_exists(const struct seg *sg, const struct geom *g,

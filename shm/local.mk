@@ -13,7 +13,6 @@ libshm_la_SOURCES = \
 	%D%/count.c \
 	%D%/count.h \
 	%D%/handle.h \
-	%D%/held.c \
 	%D%/held.h \
 	%D%/layout.h \
 	%D%/names.c \
