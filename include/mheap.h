@@ -208,6 +208,11 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * EUSERS, ENOMEM, EDEADLK.  The batches: how many they sent or got, at least one
  * unless errno says why none; they wait for the first one only.
  *
+ * mh_chan_fd: an eventfd that is readable while something may be received, for
+ * poll, epoll and io_uring; of the handle, closed with it, not to be read.  When it
+ * is readable, receive (timeout 0) until ETIMEDOUT, which makes it unreadable.  A
+ * thread of the library waits for it.  -1: EMFILE, ENOMEM, EAGAIN no thread.
+ *
  * A handle works in a forked child, too, as the heap's does.
  * mh_chan_close frees the handle; the channel stays.  mh_chan_remove removes the
  * channel and drops what is in it; who waits gets EPIPE.
@@ -220,6 +225,7 @@ MH_API void *mh_chan_recv(mh_chan *c, int timeout_ms);
 MH_API size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms);
 MH_API size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n,
 				 int timeout_ms);
+MH_API int mh_chan_fd(mh_chan *c);
 MH_API int mh_chan_close(mh_chan *c);
 MH_API int mh_chan_remove(mh_heap *h, const char *name);
 

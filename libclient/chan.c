@@ -331,6 +331,13 @@ static COLD void refuse_recv(mh_chan *c, int r)
 			      "called from a signal handler");
 }
 
+static COLD void nothing_came(mh_chan *c, int r)
+{
+	if (r == -EAGAIN && c->watch)
+		chan_fd_clear(c);
+	refuse_recv(c, r);
+}
+
 void *mh_chan_recv(mh_chan *c, int timeout_ms)
 {
 	void *p = NULL;
@@ -341,7 +348,7 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 	note_chan(c);
 	r = recv_one(c, &p, timeout_ms);
 	if (unlikely(r)) {
-		refuse_recv(c, r);
+		nothing_came(c, r);
 		return NULL;
 	}
 	chan_wake(&c->ch.c->room, 1);
@@ -363,7 +370,7 @@ size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 	}
 	if (done)
 		chan_wake(&c->ch.c->room, (uint32_t)done);
-	else
-		refuse_recv(c, r);
+	if (done < n)
+		nothing_came(c, r);
 	return done;
 }

@@ -155,6 +155,7 @@ int mh_chan_close(mh_chan *c)
 {
 	if (!c)
 		return refuse(EINVAL, "mh_chan_close: NULL");
+	chan_fd_close(c);
 	free(c);
 	return 0;
 }

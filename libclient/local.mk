@@ -13,6 +13,7 @@ libclient_la_SOURCES = \
 	%D%/call.c \
 	%D%/chan.c \
 	%D%/chan.h \
+	%D%/chanfd.c \
 	%D%/chanopen.c \
 	%D%/client.h \
 	%D%/connect.c \

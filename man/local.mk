@@ -9,6 +9,7 @@ dist_man_MANS += \
 	%D%/mh_alloc_shared.3 \
 	%D%/mh_attach.3 \
 	%D%/mh_chan_close.3 \
+	%D%/mh_chan_fd.3 \
 	%D%/mh_chan_open.3 \
 	%D%/mh_chan_recv.3 \
 	%D%/mh_chan_recv_batch.3 \

@@ -5,6 +5,7 @@
  * many threads.  (Deaths are in test_chan_recover.c, kills in tests/crash.)
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -509,6 +510,43 @@ static void sleepers_are_woken(void **state)
 	}
 }
 
+static bool readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
+}
+
+static void fd_for_poll(void **state)
+{
+	int fd = mh_chan_fd(in);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(mh_chan_fd(in), fd);
+	assert_false(readable(fd, 0));
+	for (unsigned i = 0; i < 300; i++) {
+		send(out, i);
+		assert_true(readable(fd, 10000));
+		if (i % 2)
+			send(out, i + 1);
+		expect(in, i);
+		assert_true(readable(fd, 0));	/* more may be there */
+		if (i % 2)
+			expect(in, i + 1);
+		nothing(in, ETIMEDOUT);
+		assert_false(readable(fd, i % 50 ? 0 : 20));
+	}
+	assert_int_equal(mh_chan_remove(a, "c"), 0);
+	assert_true(readable(fd, 10000));
+	nothing(in, EPIPE);
+	mh_chan_close(in);
+	in = open_chan(b, "c", 1);
+	fd = mh_chan_fd(in);
+	assert_true(fd >= 0);
+	assert_false(readable(fd, 0));
+}
+
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -517,7 +555,7 @@ int main(void)
 		T(named_and_sent), T(what_is_refused), T(all_in_use), T(removed),
 		T(passed_over), T(old_hints), T(batches), T(read_only),
 		T(many_in_two_clients), T(many_clients),
-		T(sleepers_are_woken),
+		T(sleepers_are_woken), T(fd_for_poll),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chanfd.c - a channel for poll, epoll and io_uring: an eventfd that is readable
+ * while something may be received.
+ *
+ * Senders know nothing of it, and nobody has to pass descriptors on: a thread of
+ * the library sleeps at the channel, as a receiver does, and writes the eventfd
+ * when there is a message.  Then it rests until a receive that found nothing has
+ * emptied the eventfd, looks again, and sleeps again.
+ *
+ *	UNSET -> SET (readable) -> UNSET ...  STOP ends it
+ *
+ * Locks: rights.calls while a watch is made.  A forked child has no such thread,
+ * and makes its own.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libclient/chan.h"
+
+#define TURN_S		2
+
+enum { UNSET, SET, STOP };
+
+struct chan_watch {
+	mh_chan		*c;
+	pthread_t	 thread;
+	pid_t		 pid;		/* of the process that has the thread */
+	int		 fd;
+	_Atomic uint32_t state;		/* [A1] futex */
+};
+
+static void wake_watch(struct chan_watch *w)
+{
+	syscall(SYS_futex, &w->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* Until one of the two words is not what was seen; a turn at most. */
+static void sleep_at_both(struct chan_watch *w, uint32_t items, uint32_t state)
+{
+	struct futex_waitv v[2] = {
+		{ .val = items, .uaddr = (uintptr_t)&w->c->ch.c->items,
+		  .flags = FUTEX_32 },
+		{ .val = state, .uaddr = (uintptr_t)&w->state,
+		  .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+	};
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += TURN_S;
+	syscall(SYS_futex_waitv, v, 2, 0, &t, CLOCK_MONOTONIC);
+}
+
+/* A message, or the news that there will be none. */
+static bool something_there(mh_chan *c)
+{
+	uint64_t pos, handle;
+
+	return chan_next(&c->ch, &pos, &handle) || !chan_is_open(&c->ch);
+}
+
+static void *watch(void *arg)
+{
+	struct chan_watch *w = arg;
+	uint64_t one = 1;
+
+	for (;;) {
+		uint32_t seen = chan_drowsy(&w->c->ch.c->items);
+		uint32_t state = ld_acq(&w->state);		/* [A1] */
+
+		if (state == STOP)
+			return NULL;
+		if (state == UNSET && something_there(w->c)) {
+			/* [A1] SET, unless it is to stop. */
+			if (cas_sc(&w->state, &state, SET) &&
+			    write(w->fd, &one, sizeof(one)) < 0)
+				return NULL;
+			continue;
+		}
+		if (state == UNSET)
+			sleep_at_both(w, seen, UNSET);
+		else
+			syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, SET,
+				NULL, NULL, 0);
+	}
+}
+
+static int start_thread(struct chan_watch *w)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&w->thread, NULL, watch, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+static struct chan_watch *watch_new(mh_chan *c)
+{
+	struct chan_watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return refuse_null(ENOMEM, "no memory for a channel's watch");
+	w->c = c;
+	w->pid = getpid();
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->fd >= 0 && !start_thread(w))
+		return w;
+	refuse(w->fd < 0 ? errno : EAGAIN, "heap %s: mh_chan_fd: no %s to be had",
+	       c->h->name, w->fd < 0 ? "file descriptor is" : "thread is");
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+	return NULL;
+}
+
+int mh_chan_fd(mh_chan *c)
+{
+	int fd;
+
+	if (chan_usable(c))
+		return -1;
+	pthread_mutex_lock(&c->h->r->calls);
+	/* A parent's has no thread here. */
+	if (!c->watch || c->watch->pid != getpid())
+		c->watch = watch_new(c);
+	fd = c->watch ? c->watch->fd : -1;
+	pthread_mutex_unlock(&c->h->r->calls);
+	return fd;
+}
+
+/* A receive found nothing: no more readable, until the thread has looked again. */
+void chan_fd_clear(mh_chan *c)
+{
+	struct chan_watch *w = c->watch;
+	uint32_t set = SET;
+	uint64_t n;
+
+	if (!w || w->pid != getpid() || ld_acq(&w->state) != SET) /* [A1] */
+		return;
+	if (read(w->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return;
+	if (cas_sc(&w->state, &set, UNSET))			/* [A1] */
+		wake_watch(w);
+}
+
+void chan_fd_close(mh_chan *c)
+{
+	struct chan_watch *w = c->watch;
+
+	if (!w)
+		return;
+	if (w->pid == getpid()) {
+		xchg_sc(&w->state, STOP);			/* [A1] */
+		wake_watch(w);
+		pthread_join(w->thread, NULL);
+	}
+	close(w->fd);
+	free(w);
+}
