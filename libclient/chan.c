@@ -333,7 +333,7 @@ static COLD void refuse_recv(mh_chan *c, int r)
 
 static COLD void nothing_came(mh_chan *c, int r)
 {
-	if (r == -EAGAIN && c->watch)
+	if (r == -EAGAIN)
 		chan_fd_clear(c);
 	refuse_recv(c, r);
 }

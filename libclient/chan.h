@@ -13,7 +13,7 @@ struct mh_chan {
 	struct chan	 ch;
 	uint32_t	 serial;	/* of the attach it belongs to */
 	_Atomic uint64_t mine;		/* [A1] positions below are not for us */
-	struct chan_watch *watch;	/* chanfd.c; NULL: none */
+	struct chan_watch *_Atomic watch; /* [A1] chanfd.c; NULL: none */
 };
 
 /* Is it there, is the heap attached, may we hold?  0, or refused. */

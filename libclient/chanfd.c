@@ -124,23 +124,24 @@ static struct chan_watch *watch_new(mh_chan *c)
 
 int mh_chan_fd(mh_chan *c)
 {
-	int fd;
+	struct chan_watch *w;
 
 	if (chan_usable(c))
 		return -1;
 	pthread_mutex_lock(&c->h->r->calls);
-	/* A parent's has no thread here. */
-	if (!c->watch || c->watch->pid != getpid())
-		c->watch = watch_new(c);
-	fd = c->watch ? c->watch->fd : -1;
+	w = ld_acq(&c->watch);					/* [A1] */
+	if (!w || w->pid != getpid()) {	/* a parent's has no thread here */
+		w = watch_new(c);
+		st_rel(&c->watch, w);				/* [A1] */
+	}
 	pthread_mutex_unlock(&c->h->r->calls);
-	return fd;
+	return w ? w->fd : -1;
 }
 
 /* A receive found nothing: no more readable, until the thread has looked again. */
 void chan_fd_clear(mh_chan *c)
 {
-	struct chan_watch *w = c->watch;
+	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
 	uint32_t set = SET;
 	uint64_t n;
 
@@ -154,7 +155,7 @@ void chan_fd_clear(mh_chan *c)
 
 void chan_fd_close(mh_chan *c)
 {
-	struct chan_watch *w = c->watch;
+	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
 
 	if (!w)
 		return;

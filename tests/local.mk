@@ -11,12 +11,14 @@ UNIT_TESTS = \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_held \
 	%D%/unit/test_held_recover \
+	%D%/unit/test_held_threads \
 	%D%/unit/test_interrupted \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
@@ -55,12 +57,14 @@ TSAN_TESTS = \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_heap \
 	%D%/unit/test_held \
 	%D%/unit/test_held_recover \
+	%D%/unit/test_held_threads \
 	%D%/unit/test_interrupted \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
@@ -180,6 +184,7 @@ CRASH_TESTS = \
 	%D%/crash/kill \
 	%D%/crash/litmus \
 	%D%/crash/stop \
+	%D%/crash/stop_chan \
 	$(NULL)
 
 %C%_crash_attach_SOURCES = \
@@ -216,6 +221,12 @@ CRASH_TESTS = \
 	%D%/crash/stop.c \
 	$(NULL)
 
+%C%_crash_stop_chan_SOURCES = \
+	%D%/crash/step.c \
+	%D%/crash/step.h \
+	%D%/crash/stop_chan.c \
+	$(NULL)
+
 # What they include or run.
 TEST_FILES = \
 	%D%/multi/public.h \
@@ -229,11 +240,13 @@ TEST_FILES = \
 	%D%/trace/golden.txt \
 	%D%/trace/soak.sh \
 	%D%/trace/trace.sh \
+	%D%/unit/chan_test.h \
 	%D%/unit/exact_test.h \
 	%D%/unit/loop_test.h \
 	%D%/unit/pagebits_test.h \
 	%D%/unit/pages_test.h \
 	%D%/unit/fates.h \
+	%D%/unit/held_test.h \
 	%D%/unit/rig_test.h \
 	%D%/unit/scavenge_test.h \
 	$(NULL)

@@ -1,67 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_held.c - held objects by two clients of one heap: who holds them, names
- * that do, what is refused, and threads that get an object by its name while it
- * is replaced.  (Deaths are in test_held_recover.c, kills in tests/crash.)
+ * that do, and what is refused.  (Deaths are in test_held_recover.c, kills in
+ * tests/crash.)
  */
-#include <errno.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "shm/held.h"
-#include "tests/clientrig.h"
+#include "tests/unit/held_test.h"
 
 #define MANY	3000u
-#define THREADS	4
-#define SWAPS	1500u
 
-static const struct rig_opts opts = { .reserve = 64u << 20, .clients = 4,
-				      .stripes = 2, .names = 16 };
 static const size_t sizes[] = { 1, 64, 1000, 32768, 65536, 3u << 20 };
-static struct clientrig *cr;
-static mh_heap *a, *b;
-
-static int setup(void **state)
-{
-	(void)state;
-	cr = clientrig_new(&opts);
-	a = clientrig_attach(cr, 0);
-	b = clientrig_attach(cr, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	clientrig_verify(cr);
-	clientrig_kill(cr, a);
-	clientrig_kill(cr, b);
-	clientrig_verify(cr);
-	assert_int_equal(cr->r->report.held_objects, 0);
-	clientrig_free(cr);
-	return 0;
-}
-
-static void *make(mh_heap *h, size_t size)
-{
-	void *p = mh_alloc_flags(h, size, MH_HELD);
-
-	assert_non_null(p);
-	return p;
-}
-
-static uint64_t objects(void)
-{
-	struct mh_stats s;
-
-	assert_int_equal(mh_stats(a, &s, sizeof(s)), 0);
-	return s.held_objects;
-}
 
 static uint64_t bytes(void)
 {
@@ -70,13 +17,6 @@ static uint64_t bytes(void)
 	assert_int_equal(mh_stats(a, &s, sizeof(s)), 0);
 	return s.held_bytes;
 }
-
-#define refused(err, call)	do {					\
-	errno = 0;							\
-	assert_int_equal((call), -1);					\
-	assert_int_equal(errno, (err));					\
-	assert_true(*mh_errmsg());					\
-} while (0)
 
 static void one_holder(void **state)
 {
@@ -397,132 +337,15 @@ static void interrupted(void **state)
 	assert_int_equal(mh_drop(a, p), 0);
 }
 
-struct swapper {
-	mh_heap *h;
-	_Atomic unsigned *left;
-	unsigned got;
-};
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, mh_errmsg());
-	abort();
-}
-
-static void *get_by_name(void *arg)
-{
-	struct swapper *s = arg;
-
-	while (ld_acq(s->left)) {
-		unsigned *p = mh_name_get(s->h, "swapped");
-
-		if (!p)
-			die("no object");
-		/* Freed, and written by somebody else? */
-		if (p[0] != p[15] || p[0] > SWAPS)
-			die("another object");
-		s->got++;
-		if (mh_drop(s->h, p))
-			die("not held");
-	}
-	return NULL;
-}
-
-static void publish(unsigned i, size_t size)
-{
-	unsigned *p = make(a, size);
-
-	for (unsigned k = 0; k < 16; k++)
-		p[k] = i;
-	assert_int_equal(mh_name_set(a, "swapped", p), 0);
-	assert_int_equal(mh_drop(a, p), 0);
-	/* Once in a while all that is free goes, and its blocks to others. */
-	if (i % 64 == 0)
-		assert_int_equal(mh_trim(a), 0);
-}
-
-/* Threads of two clients get what another replaces all the time. */
-static void swapped_under_readers(void **state)
-{
-	struct swapper s[THREADS];
-	pthread_t t[THREADS];
-	_Atomic unsigned left = SWAPS;
-
-	(void)state;
-	publish(0, 64);
-	for (unsigned i = 0; i < THREADS; i++) {
-		s[i] = (struct swapper){ i % 2 ? a : b, &left, 0 };
-		assert_int_equal(pthread_create(&t[i], NULL, get_by_name, &s[i]), 0);
-	}
-	for (unsigned i = 1; i <= SWAPS; i++) {
-		publish(i, 64 << i % 4);
-		st_rel(&left, SWAPS - i);
-	}
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
-	assert_int_equal(objects(), 1);
-	assert_int_equal(mh_name_remove(a, "swapped"), 0);
-	assert_int_equal(objects(), 0);
-}
-
-struct churner {
-	mh_heap *h;
-	void *shared;
-	unsigned seed;
-};
-
-static void *churn(void *arg)
-{
-	struct churner *c = arg;
-	void *p[32] = { NULL };
-
-	for (unsigned i = 0; i < 20000; i++) {
-		unsigned k = (c->seed = c->seed * 1664525 + 1013904223) >> 27;
-
-		if (mh_hold(c->h, c->shared))
-			abort();
-		if (p[k] && mh_drop(c->h, p[k]))
-			abort();
-		p[k] = mh_alloc_flags(c->h, 64 + c->seed % 256, MH_HELD);
-		if (!p[k] || mh_drop(c->h, c->shared))
-			abort();
-	}
-	for (unsigned k = 0; k < 32; k++)
-		if (p[k] && mh_drop(c->h, p[k]))
-			abort();
-	return NULL;
-}
-
-static void threads_share_a_hold(void **state)
-{
-	struct churner c[THREADS];
-	pthread_t t[THREADS];
-	void *p = make(a, 64);
-
-	(void)state;
-	assert_int_equal(mh_hold(b, p), 0);
-	for (unsigned i = 0; i < THREADS; i++) {
-		c[i] = (struct churner){ i % 2 ? a : b, p, i };
-		assert_int_equal(pthread_create(&t[i], NULL, churn, &c[i]), 0);
-	}
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
-	assert_int_equal(objects(), 1);
-	assert_int_equal(mh_drop(a, p), 0);
-	assert_int_equal(mh_drop(b, p), 0);
-	assert_int_equal(objects(), 0);
-}
-
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_holder), T(counted_in_a_process), T(two_holders),
-		T(slots_go_round), T(ids_used_anew),
-		T(random_walk), T(not_to_be_freed),
-		T(not_held), T(names_hold), T(names_of_all_lifetimes),
-		T(full_of_names), T(read_only), T(checked), T(interrupted),
-		T(swapped_under_readers), T(threads_share_a_hold),
+		T(slots_go_round), T(ids_used_anew), T(random_walk),
+		T(not_to_be_freed), T(not_held), T(names_hold),
+		T(names_of_all_lifetimes), T(full_of_names), T(read_only),
+		T(checked), T(interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
