@@ -98,6 +98,17 @@ EXTRA_DIST += \
 	%D%/peers/scratch.h \
 	$(NULL)
 
+# Held objects and channels.
+EXTRA_PROGRAMS += %D%/hand
+%C%_hand_SOURCES = \
+	%D%/hand.c \
+	%D%/hand.h \
+	%D%/hand_local.c \
+	%D%/hand_sleep.c \
+	%D%/hand_stream.c \
+	$(NULL)
+%C%_hand_LDADD = libmheap.la -lrt
+
 # The slow paths, from inside the library.
 EXTRA_PROGRAMS += %D%/slow
 %C%_slow_SOURCES = \

@@ -129,6 +129,7 @@ struct rights {
 	_Atomic uint64_t room;		/* [A1] bytes that arrays may hold */
 	_Atomic uint64_t first_runs;	/* [A1] likewise, a run each */
 	_Atomic uint64_t longer;	/* [A1] likewise, beyond short arrays */
+	_Atomic uint64_t held[2];	/* [A1] as in our slot [O2] */
 	_Atomic uint32_t trim_at;	/* [A1] class that makes way next */
 	struct pclass	 cls[SPAN_CLASSES];
 };

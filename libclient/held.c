@@ -58,25 +58,30 @@ int may_hold(mh_heap *h)
 		      SH_HOLDERS - 1);
 }
 
-int hold_at(mh_heap *h, const struct held_at *at)
+static inline __attribute__((always_inline))
+int hold_in(mh_heap *h, struct holds *t, const struct held_at *at)
 {
-	struct holds *t = holds_of(h, at);
-	_Atomic uint32_t *n;
+	_Atomic uint32_t *n = &t->n[at->slot];
 	uint32_t was;
-	int r = 0;
+	int r = count_begin(n, &was);
 
-	if (unlikely(!t) && !(t = holds_make(h, at->id, at->slots)))
-		return -ENOMEM;
-	n = &t->n[at->slot];
-	r = count_begin(n, &was);
-	if (r)
+	if (unlikely(r))
 		return r;
-	if (!was) {
+	if (likely(!was)) {
 		note_held(h, at->spc);
 		r = held_hold(at->word, h->r->me.slot) ? 0 : -ESTALE;
 	}
 	count_end(n, r ? 0 : was + 1);
 	return r;
+}
+
+int hold_at(mh_heap *h, const struct held_at *at)
+{
+	struct holds *t = holds_of(h, at);
+
+	if (unlikely(!t) && !(t = holds_make(h, at->id, at->slots)))
+		return -ENOMEM;
+	return hold_in(h, t, at);
 }
 
 static COLD void settle(mh_heap *h, span_id id, bool inside)
@@ -144,7 +149,8 @@ static void free_held(mh_heap *h, const struct held_at *at, bool inside)
 		settle(h, at->id, inside);
 }
 
-int drop_at(mh_heap *h, const struct held_at *at, bool inside)
+static inline __attribute__((always_inline))
+int drop_now(mh_heap *h, const struct held_at *at, bool inside)
 {
 	struct holds *t = holds_of(h, at);
 	enum held_left left = HELD_BY_OTHERS;
@@ -166,6 +172,11 @@ int drop_at(mh_heap *h, const struct held_at *at, bool inside)
 	if (left == HELD_BY_NONE)
 		free_held(h, at, inside);
 	return 0;
+}
+
+int drop_at(mh_heap *h, const struct held_at *at, bool inside)
+{
+	return drop_now(h, at, inside);
 }
 
 #define NO_HELD_OBJECT	1	/* beside what hold_at and drop_at give */
@@ -191,7 +202,7 @@ static COLD int refuse_held(mh_heap *h, const char *call, const void *p, int r)
 		      h->name, call, p, held_text(r));
 }
 
-static bool at_of(mh_heap *h, const void *p, struct held_at *ret_at)
+static inline bool at_of(mh_heap *h, const void *p, struct held_at *ret_at)
 {
 	uint64_t off = (uint64_t)((const char *)p - h->arena);
 
@@ -211,27 +222,29 @@ static COLD int hold_first(mh_heap *h, const struct held_at *at)
 	return r ? r : hold_at(h, at);
 }
 
-int mh_hold(mh_heap *h, void *p)
+HOT int mh_hold(mh_heap *h, void *p)
 {
 	struct held_at at;
+	struct holds *t;
 	int r;
 
 	if (unlikely(!at_of(h, p, &at)))
 		return refuse_held(h, "mh_hold", p, NO_HELD_OBJECT);
 	if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1) && may_hold(h))
 		return -1;
-	r = likely(holds_of(h, &at)) ? hold_at(h, &at) : hold_first(h, &at);
+	t = holds_of(h, &at);
+	r = likely(t) ? hold_in(h, t, &at) : hold_first(h, &at);
 	return likely(!r) ? 0 : refuse_held(h, "mh_hold", p, r);
 }
 
-int mh_drop(mh_heap *h, void *p)
+HOT int mh_drop(mh_heap *h, void *p)
 {
 	struct held_at at;
 	int r;
 
 	if (unlikely(!at_of(h, p, &at)))
 		return refuse_held(h, "mh_drop", p, NO_HELD_OBJECT);
-	r = drop_at(h, &at, false);
+	r = drop_now(h, &at, false);
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 

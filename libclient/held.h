@@ -51,13 +51,11 @@ static inline int count_begin(_Atomic uint32_t *n, uint32_t *ret_was)
 		return -EDEADLK;
 	tls.counting = true;
 	order_for_recovery();
-	if (__libc_single_threaded) {
-		st_rlx(n, COUNT_BUSY);				/* [A1] */
-	} else {
-		while (was == COUNT_BUSY || !cas_acq(n, &was, COUNT_BUSY)) { /* [A1] */
-			sched_yield();
-			was = ld_rlx(n);			/* [A1] */
-		}
+	/* A thread alone is kept off by `counting`. */
+	while (!__libc_single_threaded &&
+	       (was == COUNT_BUSY || !cas_acq(n, &was, COUNT_BUSY))) { /* [A1] */
+		sched_yield();
+		was = ld_rlx(n);				/* [A1] */
 	}
 	*ret_was = was;
 	return 0;
@@ -74,10 +72,12 @@ static inline void count_end(_Atomic uint32_t *n, uint32_t now)
 static inline void note_held(mh_heap *h, uint32_t spc)
 {
 	uint32_t sc = spc_size_class(spc);
-	_Atomic uint64_t *word = &my_slot(h)->held[sc / 64];
+	_Atomic uint64_t *known = &h->r->held[sc / 64];
 
-	if (unlikely(!(ld_rlx(word) >> sc % 64 & 1)))		/* [O2] */
-		or_rel(word, 1ull << sc % 64);			/* [O2] */
+	if (likely(ld_rlx(known) >> sc % 64 & 1))		/* [A1] */
+		return;
+	or_rel(&my_slot(h)->held[sc / 64], 1ull << sc % 64);	/* [O2] */
+	or_rel(known, 1ull << sc % 64);				/* [A1] */
 }
 
 /* May this client hold?  0, or refused: EUSERS, or joining failed. */

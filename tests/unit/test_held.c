@@ -34,7 +34,10 @@ static void one_holder(void **state)
 		assert_int_equal(mh_drop(a, p), 0);
 		assert_int_equal(objects(), 0);
 		refused(EINVAL, mh_drop(a, p));
-		refused(ESTALE, mh_hold(b, p));
+		/* The daemon may have taken a large one's span back already. */
+		assert_int_equal(mh_hold(b, p), -1);
+		assert_true(errno == ESTALE ||
+			    (errno == EINVAL && sizes[i] > 32768));
 	}
 }
 

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hand_stream.c - a stream of messages: written by one process, handed over, read
+ * by another.  ns a message.  Each has room for 256 messages on their way.
+ */
+#include <fcntl.h>
+#include <mqueue.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/hand.h"
+
+#define ROOM	256u
+#define BATCH	64u
+
+struct stream {
+	mh_heap	*h;
+	mh_chan	*c;
+	size_t	 size;
+	unsigned batch, pairs;
+	long	 n;		/* messages of each sender */
+	int	 fd[2];
+	mqd_t	 mq;
+	struct ring *ring;
+	bool	 cas;
+};
+
+static long messages(size_t size)
+{
+	return size > 4096 ? 20000 : 400000;
+}
+
+static void write_it(void *p, long n, size_t size)
+{
+	memset(p, (int)n, size);
+}
+
+static volatile long sink;
+
+static void read_it(const void *p, size_t size)
+{
+	const long *q = p;
+	long sum = 0;
+
+	for (size_t i = 0; i < size / sizeof(*q); i += 8)
+		sum += q[i];
+	sink += sum;
+}
+
+static double timed(struct stream *s, int (*body)(void *arg, unsigned i),
+		    unsigned procs)
+{
+	double from = hand_now();
+
+	if (hand_fork(procs, body, s))
+		return -1;
+	return (hand_now() - from) / (double)(s->n * (procs / 2));
+}
+
+static int send_chan(struct stream *s)
+{
+	void *p[BATCH];
+
+	for (long n = 0; n < s->n; n += s->batch) {
+		size_t done = 0;
+
+		for (unsigned i = 0; i < s->batch; i++) {
+			p[i] = mh_alloc_flags(s->h, s->size, MH_HELD);
+			if (!p[i])
+				return 1;
+			write_it(p[i], n, s->size);
+		}
+		if (s->batch == 1 && mh_chan_send(s->c, p[0], -1))
+			return 1;
+		while (s->batch > 1 && done < s->batch)
+			done += mh_chan_send_batch(s->c, p + done,
+						   s->batch - done, -1);
+	}
+	return 0;
+}
+
+static int recv_chan(struct stream *s)
+{
+	void *p[BATCH];
+
+	for (long n = 0; n < s->n; ) {
+		size_t want = s->batch < (unsigned long)(s->n - n) ? s->batch :
+			      (size_t)(s->n - n), got = 1;
+
+		if (s->batch > 1)
+			got = mh_chan_recv_batch(s->c, p, want, -1);
+		else if (!(p[0] = mh_chan_recv(s->c, -1)))
+			return 1;
+		for (size_t i = 0; i < got; i++) {
+			read_it(p[i], s->size);
+			if (mh_drop(s->h, p[i]))
+				return 1;
+		}
+		n += (long)got;
+	}
+	return 0;
+}
+
+static int chan_body(void *arg, unsigned i)
+{
+	hand_pin((int)i);
+	return i % 2 ? recv_chan(arg) : send_chan(arg);
+}
+
+static double chan(mh_heap *h, size_t size, unsigned batch, unsigned pairs)
+{
+	struct stream s = { .h = h, .size = size, .batch = batch,
+			    .n = messages(size) / pairs / 64 * 64 };
+	double ns;
+
+	s.c = mh_chan_open(h, "hand", ROOM, 0);
+	if (!s.c)
+		hand_die(mh_errmsg());
+	ns = timed(&s, chan_body, 2 * pairs);
+	mh_chan_close(s.c);
+	mh_chan_remove(h, "hand");
+	return ns;
+}
+
+double hand_chan(mh_heap *h, size_t size, unsigned batch)
+{
+	return chan(h, size, batch, 1);
+}
+
+double hand_chan_4to4(mh_heap *h, size_t size, unsigned batch)
+{
+	return chan(h, size, batch, 4);
+}
+
+static int sock_body(void *arg, unsigned i)
+{
+	struct stream *s = arg;
+	void *buf = calloc(1, s->size);
+
+	hand_pin((int)i);
+	for (long n = 0; buf && n < s->n; n++) {
+		if (i) {
+			if (read(s->fd[1], buf, s->size) != (ssize_t)s->size)
+				return 1;
+			read_it(buf, s->size);
+		} else {
+			write_it(buf, n, s->size);
+			if (write(s->fd[0], buf, s->size) != (ssize_t)s->size)
+				return 1;
+		}
+	}
+	return !buf;
+}
+
+double hand_sock(mh_heap *h, size_t size, unsigned n)
+{
+	struct stream s = { .size = size, .n = messages(size) / 4 };
+	double ns;
+
+	(void)h;
+	(void)n;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s.fd))
+		hand_die("socketpair");
+	ns = timed(&s, sock_body, 2);
+	close(s.fd[0]);
+	close(s.fd[1]);
+	return ns;
+}
+
+static int mq_body(void *arg, unsigned i)
+{
+	struct stream *s = arg;
+	char *buf = calloc(1, s->size);
+
+	hand_pin((int)i);
+	for (long n = 0; buf && n < s->n; n++) {
+		if (i) {
+			if (mq_receive(s->mq, buf, s->size, NULL) < 0)
+				return 1;
+			read_it(buf, s->size);
+		} else {
+			write_it(buf, n, s->size);
+			if (mq_send(s->mq, buf, s->size, 0))
+				return 1;
+		}
+	}
+	return !buf;
+}
+
+/* As much room as an unprivileged process gets: 10 messages. */
+double hand_mq(mh_heap *h, size_t size, unsigned n)
+{
+	struct mq_attr a = { .mq_maxmsg = 10, .mq_msgsize = (long)size };
+	struct stream s = { .size = size, .n = messages(size) / 4 };
+	char name[32];
+	double ns;
+
+	(void)h;
+	(void)n;
+	snprintf(name, sizeof(name), "/hand-%d", (int)getpid());
+	s.mq = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &a);
+	if (s.mq == (mqd_t)-1)
+		return -1;
+	mq_unlink(name);
+	ns = timed(&s, mq_body, 2);
+	mq_close(s.mq);
+	return ns;
+}
+
+/* One producer, one consumer, nothing but positions; and the buffers. */
+struct ring {
+	_Alignas(64) atomic_long head;
+	_Alignas(64) atomic_long tail;
+	_Alignas(64) uint32_t slot[ROOM];
+	_Alignas(64) unsigned __int128 word[2 * ROOM][4];
+	char data[];
+};
+
+/* Two CASes on a line that the other side wrote last. */
+static void two_cas(struct ring *r, long n)
+{
+	unsigned __int128 *w = r->word[n % (2 * ROOM)];
+
+	for (int i = 0; i < 2; i++) {
+		unsigned __int128 was = *(volatile unsigned __int128 *)w;
+
+		if (!__sync_bool_compare_and_swap(w, was, was + 1))
+			abort();
+	}
+}
+
+static int ring_body(void *arg, unsigned i)
+{
+	struct stream *s = arg;
+	struct ring *r = s->ring;
+
+	hand_pin((int)i);
+	for (long n = 0; n < s->n; n++) {
+		char *p = r->data + (size_t)(n % (2 * ROOM)) * s->size;
+
+		if (i) {
+			while (atomic_load_explicit(&r->tail, memory_order_acquire) <= n)
+				;
+			if (s->cas)
+				two_cas(r, n);
+			read_it(p, s->size);
+			atomic_store_explicit(&r->head, n + 1, memory_order_release);
+			continue;
+		}
+		write_it(p, n, s->size);
+		if (s->cas)
+			two_cas(r, n);
+		while (n - atomic_load_explicit(&r->head, memory_order_acquire) >= ROOM)
+			;
+		r->slot[n % ROOM] = (uint32_t)(n % (2 * ROOM));
+		atomic_store_explicit(&r->tail, n + 1, memory_order_release);
+	}
+	return 0;
+}
+
+double hand_ring(mh_heap *h, size_t size, unsigned cas)
+{
+	size_t bytes = sizeof(struct ring) + 2 * ROOM * size;
+	struct stream s = { .size = size, .n = messages(size), .cas = cas };
+	double ns;
+
+	(void)h;
+	s.ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s.ring == MAP_FAILED)
+		hand_die("mmap");
+	memset(s.ring->data, 0, 2 * ROOM * size);
+	ns = timed(&s, ring_body, 2);
+	munmap(s.ring, bytes);
+	return ns;
+}
