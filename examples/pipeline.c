@@ -96,7 +96,8 @@ static int stage(mh_heap *h, const char *from, const char *to, int n)
 		if (mh_chan_send(out, im, 10000))
 			die(to, mh_errmsg());
 	}
-	return 0;
+	mh_chan_close(in);
+	return out ? mh_chan_close(out) : 0;
 }
 
 int main(int argc, char **argv)
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
 			die("raw", mh_errmsg());
 	while (wait(&status) > 0)
 		failed |= status;
+	mh_chan_close(raw);
 	mh_chan_remove(h, "raw");
 	mh_chan_remove(h, "grey");
 	return failed || mh_detach(h) ? 1 : 0;

@@ -138,6 +138,8 @@ int main(int argc, char **argv)
 	mh_chan_remove(h, "done");
 	for (int i = 0; i < WORKERS; i++)
 		waitpid(worker[i], NULL, 0);
+	mh_chan_close(todo);
+	mh_chan_close(done);
 	printf("%lu jobs done by %d workers, %lu kills; %lu sent again, %lu "
 	       "wrong\n", finished, WORKERS, killed, again, wrong);
 	return wrong || mh_detach(h) ? 1 : 0;
