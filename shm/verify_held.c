@@ -113,6 +113,9 @@ int v_chans(struct verify *v)
 
 		if (!chan_view(v->sg, i, &ch))
 			continue;
+		if (v->quiet && chan_phase(&ch) == CHAN_REMOVING)
+			return v_fault(v, "channel %u is being removed, and "
+				       "nobody does it", i);
 		for (uint64_t k = 0; k <= ch.mask; k++)
 			if (check_place(v, &ch, k))
 				return 1;

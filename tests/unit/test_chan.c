@@ -194,6 +194,35 @@ static void passed_over(void **state)
 	assert_int_equal(objects(), 0);
 }
 
+/* He goes on before others come to what they passed over. */
+static void passed_over_and_left(void **state)
+{
+	struct chan *ch = &out->ch;
+	uint64_t pos, handle;
+
+	(void)state;
+	for (unsigned i = 0; i < CAPACITY; i++)
+		send(out, i);
+	assert_true(chan_next(ch, &pos, &handle));
+	assert_true(chan_claim(ch, pos, b->r->me.slot));
+	for (unsigned i = 1; i < 4; i++)
+		expect(in, i);
+	for (unsigned i = CAPACITY; i < CAPACITY + 3; i++)
+		send(out, i);		/* the first place is passed over */
+	clientrig_pause(cr);
+	held_unqueue(&cr->r->h, handle, ch, pos);
+	clientrig_resume(cr);
+	chan_emptied(ch, pos);
+	for (unsigned i = 4; i < CAPACITY + 3; i++)
+		expect(in, i);
+	nothing(in, ETIMEDOUT);
+	for (unsigned i = 0; i < 3 * CAPACITY; i++) {
+		send(out, i);
+		expect(in, i);
+	}
+	assert_int_equal(objects(), 0);
+}
+
 /* Hints that are far behind, or never written. */
 static void old_hints(void **state)
 {
@@ -264,7 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_by_one), T(full_and_empty), T(is_handed_over),
 		T(named_and_sent), T(what_is_refused), T(all_in_use), T(removed),
-		T(passed_over), T(old_hints), T(batches), T(read_only),
+		T(passed_over), T(passed_over_and_left), T(old_hints), T(batches), T(read_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
