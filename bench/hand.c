@@ -160,14 +160,16 @@ static void print_all(char **kinds)
 {
 	for (size_t i = 0; i < N_MEASURES; i++) {
 		struct hand_measure *m = &measures[i];
+		double mid;
 
 		if (!wanted(m->kind, kinds))
 			continue;
+		mid = median(m);	/* and they are sorted */
 		if (!m->done)
 			printf("%-26s not to be had here\n", m->name);
 		else
-			printf("%-26s %10.1f  (%.1f..%.1f)\n", m->name,
-			       median(m), m->ns[0], m->ns[m->done - 1]);
+			printf("%-26s %10.1f  (%.1f..%.1f)\n", m->name, mid,
+			       m->ns[0], m->ns[m->done - 1]);
 	}
 	puts("");
 	for (size_t i = 0; i < sizeof(bars) / sizeof(*bars); i++)

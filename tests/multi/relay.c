@@ -26,7 +26,7 @@
 #include "shm/verify.h"
 
 #define EACH_MAX	16u
-#define MESSAGES	(1u << 23)
+#define MESSAGES	(1u << 26)
 #define DEADLINE_MS	20000
 #define KEPT		3u	/* messages that a receiver holds at once */
 
