@@ -137,6 +137,7 @@ librig_la_SOURCES = \
 	%D%/clientrig.c \
 	%D%/clientrig.h \
 	%D%/heaprig.c \
+	%D%/heaprig_client.c \
 	%D%/heaprig.h \
 	$(NULL)
 
