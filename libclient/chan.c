@@ -164,42 +164,58 @@ static bool at_of(mh_chan *c, const void *p, struct held_at *ret_at,
 	return true;
 }
 
-static bool is_over(mh_heap *h)
+/* Between attempts: a few looks, then drowsy, an attempt, asleep, and so on. */
+struct waiting {
+	_Atomic uint32_t *word;		/* futex */
+	int64_t	 deadline;
+	uint32_t seen;
+	int	 looks;
+};
+
+static struct waiting wait_begin(_Atomic uint32_t *word, int timeout_ms)
 {
-	return ld_acq(&h->sg.hdr->status) == HEAP_DESTROYED;	/* [H1] */
+	return (struct waiting){ .word = word,
+				 .deadline = chan_deadline(timeout_ms) };
+}
+
+/* 0: try again; -EAGAIN: the time is over; -ESHUTDOWN. */
+static int wait_more(const mh_chan *c, struct waiting *w)
+{
+	if (w->looks++ < LOOKS) {
+		cpu_relax();
+		return 0;
+	}
+	if (w->looks > LOOKS + 1) {		/* drowsy since the last time */
+		int64_t left = chan_left(w->deadline);
+
+		if (ld_acq(&c->h->sg.hdr->status) == HEAP_DESTROYED) /* [H1] */
+			return -ESHUTDOWN;
+		if (!left)
+			return -EAGAIN;
+		chan_sleep(w->word, w->seen, left);
+	}
+	w->looks = LOOKS + 1;
+	w->seen = chan_drowsy(w->word);
+	return 0;
 }
 
 /* Without a wake. */
 static int send_one(mh_chan *c, void *p, int timeout_ms)
 {
-	int64_t deadline;
+	struct waiting w;
 	uint64_t handle;
 	struct held_at at;
-	int r;
+	int r, over = 0;
 
 	if (unlikely(!at_of(c, p, &at, &handle)))
 		return -EINVAL;
 	r = try_send(c, &at, handle);
 	if (likely(r != -EAGAIN) || !timeout_ms)
 		return r;
-	deadline = chan_deadline(timeout_ms);
-	for (int i = 0; r == -EAGAIN; i++) {
-		uint32_t seen = 0;
-
-		if (i < LOOKS)
-			cpu_relax();
-		else
-			seen = chan_drowsy(&c->ch.c->room);
+	w = wait_begin(&c->ch.c->room, timeout_ms);
+	while (r == -EAGAIN && !(over = wait_more(c, &w)))
 		r = try_send(c, &at, handle);
-		if (r != -EAGAIN || i < LOOKS)
-			continue;
-		if (is_over(c->h))
-			return -ESHUTDOWN;
-		if (!chan_left(deadline))
-			break;
-		chan_sleep(&c->ch.c->room, seen, chan_left(deadline));
-	}
-	return r;
+	return over ? over : r;
 }
 
 int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
@@ -296,29 +312,15 @@ static int try_recv(mh_chan *c, void **ret_p)
 
 static int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
 {
-	int64_t deadline;
-	int r = try_recv(c, ret_p);
+	int r = try_recv(c, ret_p), over = 0;
+	struct waiting w;
 
 	if (likely(r != -EAGAIN) || !timeout_ms)
 		return r;
-	deadline = chan_deadline(timeout_ms);
-	for (int i = 0; r == -EAGAIN; i++) {
-		uint32_t seen = 0;
-
-		if (i < LOOKS)
-			cpu_relax();
-		else
-			seen = chan_drowsy(&c->ch.c->items);
+	w = wait_begin(&c->ch.c->items, timeout_ms);
+	while (r == -EAGAIN && !(over = wait_more(c, &w)))
 		r = try_recv(c, ret_p);
-		if (r != -EAGAIN || i < LOOKS)
-			continue;
-		if (is_over(c->h))
-			return -ESHUTDOWN;
-		if (!chan_left(deadline))
-			break;
-		chan_sleep(&c->ch.c->items, seen, chan_left(deadline));
-	}
-	return r;
+	return over ? over : r;
 }
 
 static COLD void refuse_recv(mh_chan *c, int r)
