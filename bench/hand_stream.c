@@ -57,10 +57,11 @@ static double timed(struct stream *s, int (*body)(void *arg, unsigned i),
 		    unsigned procs)
 {
 	double from = hand_now();
+	long pairs = procs / 2;
 
 	if (hand_fork(procs, body, s))
 		return -1;
-	return (hand_now() - from) / (double)(s->n * (procs / 2));
+	return (hand_now() - from) / (double)(s->n * pairs);
 }
 
 static int send_chan(struct stream *s)
@@ -138,24 +139,42 @@ double hand_chan_4to4(mh_heap *h, size_t size, unsigned batch)
 	return chan(h, size, batch, 4);
 }
 
-static int sock_body(void *arg, unsigned i)
+/* One message through the kernel, out of or into buf. */
+typedef bool (*copy_fn)(struct stream *s, void *buf);
+
+/* Process 0 writes and puts, process 1 gets and reads. */
+static int copy_body(struct stream *s, unsigned i, copy_fn put, copy_fn get)
 {
-	struct stream *s = arg;
 	void *buf = calloc(1, s->size);
+	bool ok = buf;
 
 	hand_pin((int)i);
-	for (long n = 0; buf && n < s->n; n++) {
+	for (long n = 0; ok && n < s->n; n++) {
 		if (i) {
-			if (read(s->fd[1], buf, s->size) != (ssize_t)s->size)
-				return 1;
+			ok = get(s, buf);
 			read_it(buf, s->size);
 		} else {
 			write_it(buf, n, s->size);
-			if (write(s->fd[0], buf, s->size) != (ssize_t)s->size)
-				return 1;
+			ok = put(s, buf);
 		}
 	}
-	return !buf;
+	free(buf);
+	return !ok;
+}
+
+static bool sock_put(struct stream *s, void *buf)
+{
+	return write(s->fd[0], buf, s->size) == (ssize_t)s->size;
+}
+
+static bool sock_get(struct stream *s, void *buf)
+{
+	return read(s->fd[1], buf, s->size) == (ssize_t)s->size;
+}
+
+static int sock_body(void *arg, unsigned i)
+{
+	return copy_body(arg, i, sock_put, sock_get);
 }
 
 double hand_sock(mh_heap *h, size_t size, unsigned n)
@@ -173,24 +192,19 @@ double hand_sock(mh_heap *h, size_t size, unsigned n)
 	return ns;
 }
 
+static bool mq_put(struct stream *s, void *buf)
+{
+	return !mq_send(s->mq, buf, s->size, 0);
+}
+
+static bool mq_get(struct stream *s, void *buf)
+{
+	return mq_receive(s->mq, buf, s->size, NULL) >= 0;
+}
+
 static int mq_body(void *arg, unsigned i)
 {
-	struct stream *s = arg;
-	char *buf = calloc(1, s->size);
-
-	hand_pin((int)i);
-	for (long n = 0; buf && n < s->n; n++) {
-		if (i) {
-			if (mq_receive(s->mq, buf, s->size, NULL) < 0)
-				return 1;
-			read_it(buf, s->size);
-		} else {
-			write_it(buf, n, s->size);
-			if (mq_send(s->mq, buf, s->size, 0))
-				return 1;
-		}
-	}
-	return !buf;
+	return copy_body(arg, i, mq_put, mq_get);
 }
 
 /* As much room as an unprivileged process gets: 10 messages. */
