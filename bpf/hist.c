@@ -83,6 +83,9 @@ static void json_row(struct session *s, const struct agg_row *r)
 		json_u64(o, "size", class_size(k->sub));
 	} else if (probe_at[k->probe].op) {
 		json_text(o, "op", op_name(k->sub), 16);
+	} else if (probe_at[k->probe].chan) {
+		json_u64(o, "channel", k->sub >> 1);
+		json_text(o, "waiter", k->sub & 1 ? "receiver" : "sender", 16);
 	}
 	json_u64(o, "level", k->level);
 	if (k->tgid) {

@@ -53,6 +53,9 @@ static void put_labels(FILE *f, const struct series *r)
 			class_size(k->sub), class_life(k->sub));
 	else if (probe_at[k->probe].op)
 		fprintf(f, ",op=\"%s\"", op_name(k->sub));
+	else if (probe_at[k->probe].chan)
+		fprintf(f, ",channel=\"%u\",waiter=\"%s\"", k->sub >> 1u,
+			k->sub & 1 ? "receiver" : "sender");
 	if (probe_at[k->probe].level)
 		fprintf(f, ",level=\"%s\"", level_name(k->level));
 	if (k->tgid)

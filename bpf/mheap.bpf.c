@@ -421,7 +421,9 @@ static __always_inline void take_args(struct hit *h, struct pt_regs *ctx,
 
 static __always_inline void look(struct hit *h, const struct probe_place *at)
 {
-	h->sub = arg_of(h, at->class ? at->class : at->op);
+	h->sub = at->chan ? SUB_OF_CHAN(arg_of(h, at->chan),
+					arg_of(h, at->kind)) :
+			    arg_of(h, at->class ? at->class : at->op);
 	h->level = arg_of(h, at->level);
 	h->has_class = at->class != 0;
 	who(h);

@@ -110,6 +110,9 @@ struct name sub_name(uint32_t probe, uint32_t sub)
 		return class_name(sub);
 	if (probe < P_COUNT && probe_at[probe].op)
 		snprintf(n.s, sizeof(n.s), "%s", op_name(sub));
+	if (probe < P_COUNT && probe_at[probe].chan)
+		snprintf(n.s, sizeof(n.s), "chan %u %s", sub >> 1,
+			 sub & 1 ? "recv" : "send");
 	return n;
 }
 

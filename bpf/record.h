@@ -50,6 +50,7 @@ struct probe_place {
 	uint8_t want, npages, offset, state, cell, value, result, reason;
 	uint8_t used_bytes, limit_bytes, abi, flags, pid, spans, bytes, cause;
 	uint8_t total_bytes, ahead, pages, forced, token;
+	uint8_t chan, depth, age_ns;
 };
 
 #define PLACES_2(a, b)			.a = 1, .b = 2
@@ -69,6 +70,9 @@ static const struct probe_place probe_at[P_COUNT] = {
 #define COOKIE(probe, nargs)	((uint64_t)(nargs) << 16 | (probe))
 #define COOKIE_PROBE(cookie)	((cookie) & 0xffff)
 #define COOKIE_NARGS(cookie)	((cookie) >> 16 & 0xf)
+
+/* What waits at a channel are told apart by, in the place of a class. */
+#define SUB_OF_CHAN(chan, kind)	((chan) << 1 | ((kind) & 1))
 
 /* One hit, in the ring and in a recording. */
 struct event {
@@ -97,7 +101,7 @@ struct counts {
 
 struct agg_key {
 	uint32_t tgid;
-	uint16_t sub;		/* span class; else op */
+	uint16_t sub;		/* span class; else op, or channel and kind */
 	uint8_t  level;
 	uint8_t  probe;
 };

@@ -100,7 +100,7 @@ static double rate(const struct top *t, uint64_t n)
 
 static void title(char *to, size_t size)
 {
-	snprintf(to, size, "%8s %-15s %-13s %-12s %-7s %10s %10s %8s %8s %8s "
+	snprintf(to, size, "%8s %-15s %-14s %-12s %-7s %10s %10s %8s %8s %8s "
 		 "%8s %6s", "PID", "COMMAND", "WHAT", "CLASS", "FROM", "RATE/S",
 		 "OBJECTS/S", "MEAN", "P50<", "P99<", "WAIT/S", "ERRORS");
 }
@@ -115,7 +115,7 @@ static void line(struct session *s, const struct top *t,
 
 	if (k->tgid)
 		snprintf(pid, sizeof(pid), "%u", k->tgid);
-	snprintf(to, size, "%8s %-15.15s %-13.13s %-12.12s %-7s %10.0f %10.0f "
+	snprintf(to, size, "%8s %-15.15s %-14.14s %-12.12s %-7s %10.0f %10.0f "
 		 "%8s %8s %8s %8s %6" PRIu64, pid,
 		 k->tgid ? proc_name(s, k->tgid).s : "",
 		 probe_names[k->probe].name,

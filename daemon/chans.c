@@ -22,13 +22,20 @@ static void set_phase(struct sh_chandir *d, uint32_t phase)
 	st_rel(&d->state, (ld_acq(&d->state) & ~3u) | phase);	/* [M5] */
 }
 
+/* Of a region of central that has `each` bytes for a place. */
+static int back_places(struct heap *h, uint64_t region, uint32_t i,
+		       uint32_t capacity, size_t each)
+{
+	uint64_t at = region + (uint64_t)i * SH_PLACES_MAX * each;
+
+	return heap_back(h, SEG_CENTRAL, at, at + capacity * each);
+}
+
 /* Memory of the entry, its words and its places. */
 static int back(struct heap *h, uint32_t i, uint32_t capacity)
 {
 	const struct sh_geometry *g = &h->sg.geo;
 	struct sh_chandir *d = &h->sg.chandir[i];
-	uint64_t at = g->places_off + (uint64_t)i * SH_PLACES_MAX *
-				      sizeof(struct sh_place);
 
 	if (i >= seg_chan_top(&h->sg)) {
 		if (heap_back(h, SEG_HEAP, g->chandir_off + i * sizeof(*d),
@@ -41,8 +48,8 @@ static int back(struct heap *h, uint32_t i, uint32_t capacity)
 	}
 	if (ld_acq(&d->backed) >= capacity)			/* [H1] */
 		return 0;
-	if (heap_back(h, SEG_CENTRAL, at,
-		      at + capacity * sizeof(struct sh_place)))
+	if (back_places(h, g->places_off, i, capacity, sizeof(struct sh_place)) ||
+	    back_places(h, g->since_off, i, capacity, sizeof(uint32_t)))
 		return -ENOMEM;
 	st_rel(&d->backed, capacity);				/* [H1] */
 	return 0;
@@ -54,9 +61,12 @@ uint64_t chans_bytes(const struct heap *h)
 	uint64_t n = round_up(top * sizeof(struct sh_chandir), 4096) +
 		     round_up(top * sizeof(struct sh_chan), 4096);
 
-	for (uint32_t i = 0; i < top; i++)
-		n += round_up(ld_acq(&h->sg.chandir[i].backed) * /* [H1] */
-			      sizeof(struct sh_place), 4096);
+	for (uint32_t i = 0; i < top; i++) {
+		uint64_t places = ld_acq(&h->sg.chandir[i].backed); /* [H1] */
+
+		n += round_up(places * sizeof(struct sh_place), 4096) +
+		     round_up(places * sizeof(uint32_t), 4096);
+	}
 	return top ? n : 0;
 }
 
@@ -130,18 +140,22 @@ static uint32_t phase_of(const struct heap *h, uint32_t i)
 	return ld_acq(&h->sg.chandir[i].state) & 3;		/* [M5] */
 }
 
-int chan_open(struct heap *h, const char *text, uint32_t capacity, bool only_new,
+int chan_open(struct heap *h, const char *text, uint32_t capacity, uint32_t only,
 	      uint32_t *ret_index)
 {
 	uint32_t n = 1, i;
 
-	if (!name_ok(text) || !capacity || capacity > SH_PLACES_MAX)
+	if (!name_ok(text) || only > CHAN_ONLY_THERE)
 		return -EINVAL;
 	i = chan_find(&h->sg, text);
 	if (i < h->sg.geo.nchans && phase_of(h, i) == CHAN_OPEN) {
 		*ret_index = i;
-		return only_new ? -EEXIST : 0;
+		return only == CHAN_ONLY_NEW ? -EEXIST : 0;
 	}
+	if (only == CHAN_ONLY_THERE)
+		return -ENOENT;
+	if (!capacity || capacity > SH_PLACES_MAX)
+		return -EINVAL;
 	while (n < capacity)
 		n *= 2;
 	return make_somewhere(h, text, n, ret_index);

@@ -286,8 +286,9 @@ void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
 bool held_watched(const struct heap *h, span_id id);
 
 /* chans.c */
-/* 0 and the channel's index; -EEXIST, -EINVAL, -ENOSPC, -ENOMEM. */
-int chan_open(struct heap *h, const char *text, uint32_t capacity, bool only_new,
+/* only: 0, CHAN_ONLY_NEW or CHAN_ONLY_THERE.  0 and the channel's index; -EEXIST,
+ * -ENOENT, -EINVAL, -ENOSPC, -ENOMEM. */
+int chan_open(struct heap *h, const char *text, uint32_t capacity, uint32_t only,
 	      uint32_t *ret_index);
 int chan_remove(struct heap *h, const char *text);	/* 0, -ENOENT */
 /* What the dead one was taking goes with it; its channels' sleepers wake. */

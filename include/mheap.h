@@ -195,9 +195,10 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  *
  * mh_chan_open: opens the channel of a name (1..63 bytes; a name space of its
  * own), or makes one of `capacity` places (1..1,024, rounded up to a power of
- * two; of one that is there, ignored).  flags: 0, or MH_EXCL.  NULL: EEXIST
- * (MH_EXCL), EINVAL, ENOSPC all channels in use, EUSERS as mh_hold, ENOMEM,
- * ETIMEDOUT the daemon, who makes channels, is away.
+ * two; of one that is there, ignored).  flags: 0, MH_EXCL it must not be there,
+ * else EEXIST, or MH_EXISTING it must be, else ENOENT.  NULL: these, EINVAL,
+ * ENOSPC all channels in use, EUSERS as mh_hold, ENOMEM, ETIMEDOUT the daemon, who
+ * makes channels, is away.
  *
  * mh_chan_send: hands one hold of the caller's over; with his last one the object
  * is his no more.  timeout_ms: -1 for ever, 0 not at all.  -1: ETIMEDOUT the
@@ -218,6 +219,7 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * channel and drops what is in it; who waits gets EPIPE.
  */
 #define MH_EXCL		1u
+#define MH_EXISTING	2u
 MH_API mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 			     unsigned flags);
 MH_API int mh_chan_send(mh_chan *c, void *p, int timeout_ms);

@@ -16,8 +16,6 @@
 #include "libclient/chan.h"
 #include "shm/handle.h"
 
-#define LOOKS	64	/* at a channel before one sleeps there */
-
 /* [M4] Recovery is to look into this channel. */
 static inline void note_chan(mh_chan *c)
 {
@@ -164,41 +162,6 @@ static bool at_of(mh_chan *c, const void *p, struct held_at *ret_at,
 	return true;
 }
 
-/* Between attempts: a few looks, then drowsy, an attempt, asleep, and so on. */
-struct waiting {
-	_Atomic uint32_t *word;		/* futex */
-	int64_t	 deadline;
-	uint32_t seen;
-	int	 looks;
-};
-
-static struct waiting wait_begin(_Atomic uint32_t *word, int timeout_ms)
-{
-	return (struct waiting){ .word = word,
-				 .deadline = chan_deadline(timeout_ms) };
-}
-
-/* 0: try again; -EAGAIN: the time is over; -ESHUTDOWN. */
-static int wait_more(const mh_chan *c, struct waiting *w)
-{
-	if (w->looks++ < LOOKS) {
-		cpu_relax();
-		return 0;
-	}
-	if (w->looks > LOOKS + 1) {		/* drowsy since the last time */
-		int64_t left = chan_left(w->deadline);
-
-		if (ld_acq(&c->h->sg.hdr->status) == HEAP_DESTROYED) /* [H1] */
-			return -ESHUTDOWN;
-		if (!left)
-			return -EAGAIN;
-		chan_sleep(w->word, w->seen, left);
-	}
-	w->looks = LOOKS + 1;
-	w->seen = chan_drowsy(w->word);
-	return 0;
-}
-
 /* Without a wake. */
 static int send_one(mh_chan *c, void *p, int timeout_ms)
 {
@@ -212,10 +175,10 @@ static int send_one(mh_chan *c, void *p, int timeout_ms)
 	r = try_send(c, &at, handle);
 	if (likely(r != -EAGAIN) || !timeout_ms)
 		return r;
-	w = wait_begin(&c->ch.c->room, timeout_ms);
-	while (r == -EAGAIN && !(over = wait_more(c, &w)))
+	w = wait_begin(c, WAIT_TO_SEND, timeout_ms);
+	while (r == -EAGAIN && !(over = wait_more(&w)))
 		r = try_send(c, &at, handle);
-	return over ? over : r;
+	return wait_end(&w, over ? over : r);
 }
 
 int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
@@ -252,21 +215,6 @@ size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 	return done;
 }
 
-/*
- * Memory to count the message's holds is there before it is claimed: 0, -ENOMEM
- * or what entering gave.
- */
-static COLD int make_holds(mh_chan *c, const struct held_at *at)
-{
-	int r;
-
-	if (!enter_any(c->h))
-		return -errno;
-	r = holds_make(c->h, at->id, at->slots) ? 0 : -ENOMEM;
-	leave();
-	return r;
-}
-
 /* Claimed, so that the object is there, and what the look before said is true. */
 static int own(mh_chan *c, const struct held_at *at)
 {
@@ -278,6 +226,8 @@ static int own(mh_chan *c, const struct held_at *at)
 		return r;
 	note_held(c->h, at->spc);
 	own_word(c, at->word);
+	tls.held = *at;			/* its drop will be next */
+	tls.held_serial = c->h->serial;
 	count_end(n, was + 1);
 	return 0;
 }
@@ -295,9 +245,10 @@ static int try_recv(mh_chan *c, void **ret_p)
 		if (!chan_next(&c->ch, &pos, &handle))
 			return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
 		known = held_find(&h->sg, handle_offset(&h->sg, handle), &at);
-		r = known && !holds_of(h, &at) ? make_holds(c, &at) : 0;
-		if (unlikely(r))
-			return r;
+		/* Memory to count the message's holds is there before. */
+		if (unlikely(known && !holds_of(h, &at)) &&
+		    holds_missing(h, at.id, at.slots))
+			return -errno;
 		if (!chan_claim(&c->ch, pos, h->r->me.slot))
 			continue;
 		if (likely(known))
@@ -317,10 +268,10 @@ static int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
 
 	if (likely(r != -EAGAIN) || !timeout_ms)
 		return r;
-	w = wait_begin(&c->ch.c->items, timeout_ms);
-	while (r == -EAGAIN && !(over = wait_more(c, &w)))
+	w = wait_begin(c, WAIT_TO_RECEIVE, timeout_ms);
+	while (r == -EAGAIN && !(over = wait_more(&w)))
 		r = try_recv(c, ret_p);
-	return over ? over : r;
+	return wait_end(&w, over ? over : r);
 }
 
 static COLD void refuse_recv(mh_chan *c, int r)

@@ -6,6 +6,7 @@
 #define LIBCLIENT_CHAN_H
 
 #include "libclient/held.h"
+#include "libclient/seen.h"
 #include "shm/chan.h"
 
 struct mh_chan {
@@ -19,19 +20,34 @@ struct mh_chan {
 /* Is it there, is the heap attached, may we hold?  0, or refused. */
 int chan_usable(mh_chan *c);
 
+/* chanwait.c */
 /* Says that one is about to sleep there: then looks again, then sleeps. */
 uint32_t chan_drowsy(_Atomic uint32_t *word);
-/* Sleeps unless somebody was woken since; ms: at most. */
-void chan_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t ms);
 /* n messages, or places: wakes as many who sleep there, if anybody may. */
 void chan_wake(_Atomic uint32_t *word, uint32_t n);
+
+enum chan_waits { WAIT_TO_SEND, WAIT_TO_RECEIVE };	/* `kind` of the probes */
+
+/* Between attempts: a few looks, then drowsy, an attempt, asleep, and so on. */
+struct waiting {
+	mh_chan *c;
+	_Atomic uint32_t *word;		/* futex */
+	int64_t	 deadline;		/* CLOCK_MONOTONIC, ms; -1: never */
+	enum chan_waits who;
+	uint32_t state;			/* of the word, when drowsy */
+	int	 looks;
+	bool	 slept;
+	struct seen seen;
+};
+
+struct waiting wait_begin(mh_chan *c, enum chan_waits who, int timeout_ms);
+/* 0: try again; -EAGAIN: the time is over; -ESHUTDOWN. */
+int wait_more(struct waiting *w);
+/* r: what it came to, 0 or -errno, which it gives back. */
+int wait_end(const struct waiting *w, int r);
 
 /* chanfd.c */
 void chan_fd_clear(mh_chan *c);	/* a receive found nothing */
 void chan_fd_close(mh_chan *c);
-
-/* In milliseconds: till when, -1 for ever; how long yet, a turn at most. */
-int64_t chan_deadline(int timeout_ms);
-int64_t chan_left(int64_t deadline);
 
 #endif

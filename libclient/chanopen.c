@@ -1,77 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chanopen.c - channels: opened, closed, removed, and how one sleeps at one.
- *
- * A sleeper counts the futex up and sets its bit 0, looks again, and sleeps; who
- * has put or taken a message counts it up if the bit is set, and wakes one.  Wakes
- * that get lost with whoever was woken are made good by turns of two seconds.
+ * chanopen.c - channels: opened, closed, removed.  The daemon does it; a handle is
+ * this process's own.  Takes no lock.
  */
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "libclient/chan.h"
 #include "shm/names.h"
 
-#define TURN_MS		2000
-#define MAY_SLEEP	1u
-
-int64_t chan_deadline(int timeout_ms)
-{
-	struct timespec t;
-
-	if (timeout_ms < 0)
-		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + timeout_ms;
-}
-
-int64_t chan_left(int64_t deadline)
-{
-	int64_t left;
-
-	if (deadline < 0)
-		return TURN_MS;
-	left = deadline - chan_deadline(0);
-	return left < 0 ? 0 : left < TURN_MS ? left : TURN_MS;
-}
-
-void chan_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0);
-}
-
-/* [M3] Counts, or a waker that finds nobody yet would take the bit down under us. */
-uint32_t chan_drowsy(_Atomic uint32_t *word)
-{
-	uint32_t w = ld_sc(word), to;				/* [M3] */
-
-	do
-		to = (w + 2) | MAY_SLEEP;
-	while (!cas_sc(word, &w, to));				/* [M3] */
-	return to;
-}
-
-/* Who wakes nobody takes the bit down, unless somebody came since. */
-static COLD void wake_some(_Atomic uint32_t *word, uint32_t n)
-{
-	uint32_t w = add_sc(word, 2) + 2;			/* [M3] */
-
-	if (syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0) == 0)
-		cas_sc(word, &w, w & ~MAY_SLEEP);		/* [M3] */
-}
-
-void chan_wake(_Atomic uint32_t *word, uint32_t n)
-{
-	if (unlikely(ld_sc(word) & MAY_SLEEP))			/* [M3] */
-		wake_some(word, n);
-}
+_Static_assert(MH_EXCL == CHAN_ONLY_NEW && MH_EXISTING == CHAN_ONLY_THERE,
+	       "passed on to the daemon");
 
 int chan_usable(mh_chan *c)
 {
@@ -93,14 +32,20 @@ static int bad_open(mh_heap *h, const char *name, unsigned capacity,
 	if (!name || !name_ok(name))
 		return refuse(EINVAL, "heap %s: a channel's name has 1 to %u "
 			      "bytes", h->name, SH_NAME_MAX);
-	if (!capacity || capacity > SH_PLACES_MAX)
+	if (flags & ~(MH_EXCL | MH_EXISTING) ||
+	    flags == (MH_EXCL | MH_EXISTING))
+		return refuse(EINVAL, "mh_chan_open: flags 0x%x: MH_EXCL or "
+			      "MH_EXISTING or none", flags);
+	if (!(flags & MH_EXISTING) && (!capacity || capacity > SH_PLACES_MAX))
 		return refuse(EINVAL, "heap %s: channel %s: a capacity of %u: it "
 			      "has 1 to %u places", h->name, name, capacity,
 			      SH_PLACES_MAX);
-	if (flags & ~MH_EXCL)
-		return refuse(EINVAL, "mh_chan_open: flags 0x%x: MH_EXCL is "
-			      "known", flags);
 	return 0;
+}
+
+static int no_chan(mh_heap *h, const char *name)
+{
+	return refuse(ENOENT, "heap %s: there is no channel %s", h->name, name);
 }
 
 static int open_failed(mh_heap *h, const char *name, int r)
@@ -109,6 +54,8 @@ static int open_failed(mh_heap *h, const char *name, int r)
 	case -EEXIST:
 		return refuse(EEXIST, "heap %s: there is a channel %s", h->name,
 			      name);
+	case -ENOENT:
+		return no_chan(h, name);
 	case -ENOSPC:
 		return refuse(ENOSPC, "heap %s: all of its %u channels are in "
 			      "use (mheapd --channels)", h->name,
@@ -137,7 +84,7 @@ mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 		      unsigned flags)
 {
 	struct call call = { .op = OP_CHAN_OPEN, .text = name,
-			     .arg = { capacity, flags & MH_EXCL } };
+			     .arg = { capacity, flags } };
 	int r;
 
 	if (bad_open(h, name, capacity, flags) || !enter_any(h))
@@ -170,7 +117,6 @@ int mh_chan_remove(mh_heap *h, const char *name)
 	r = call_daemon(h, &call, false);
 	leave();
 	if (r == -ENOENT)
-		return refuse(ENOENT, "heap %s: there is no channel %s", h->name,
-			      name);
+		return no_chan(h, name);
 	return r ? -1 : 0;
 }

@@ -33,6 +33,7 @@
 #include "include/mheap.h"
 #include "libclient/array.h"
 #include "shm/central.h"
+#include "shm/held.h"
 
 #define HEAPS_MAX	32		/* attached at once by a process */
 #define CHUNK_BYTES	(4u << 20)
@@ -179,6 +180,9 @@ struct tls {
 	uint32_t	 tid;		/* for tracers, as of its first slow path */
 	uint64_t	 waited_ns;	/* for locks, while somebody looked */
 	struct mcache	*by_heap[HEAPS_MAX];
+	/* The held object that it looked at last; serial of the attach, 0: none. */
+	uint32_t	 held_serial;
+	struct held_at	 held;
 };
 extern __thread struct tls tls __attribute__((visibility("hidden")));
 
@@ -363,6 +367,7 @@ int misuse(mh_heap *h, const void *p, int err);
 /* enter.c: every slow path begins with enter() and ends with leave(). */
 struct mcache *enter(mh_heap *h);	/* NULL: failed, errno set */
 bool enter_any(mh_heap *h);		/* without an mcache, e.g. read-only */
+bool heap_ready(mh_heap *h);		/* the same checks, and stays outside */
 bool begin(void);			/* without a heap: attach and detach */
 void leave(void);
 

@@ -122,6 +122,17 @@ bool enter_any(mh_heap *h)
 	return false;
 }
 
+bool heap_ready(mh_heap *h)
+{
+	if (likely(h->attached && alive(h) &&
+		   ld_acq(&h->sg.hdr->status) != HEAP_DESTROYED)) /* [H1] */
+		return true;
+	if (!enter_any(h))
+		return false;
+	leave();
+	return true;
+}
+
 void leave(void)
 {
 	int cancel = tls.cancel;

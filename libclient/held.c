@@ -33,65 +33,64 @@ struct holds *holds_make(mh_heap *h, span_id id, uint32_t slots)
 	return t;
 }
 
-static COLD int join_first(mh_heap *h)
+/* A slow path's door, as the pool has a lock. */
+COLD int holds_missing(mh_heap *h, span_id id, uint32_t slots)
 {
+	struct holds *t;
+
 	if (!enter_any(h))
 		return -1;
+	t = holds_make(h, id, slots);
 	leave();
-	return 0;
+	return t ? 0 : refuse(ENOMEM, "heap %s: no memory to count holds",
+			      h->name);
 }
 
 int may_hold(mh_heap *h)
 {
-	uint32_t me = h->r->me.slot;
-
-	if (unlikely(!me)) {		/* a forked child */
-		if (join_first(h))
-			return -1;
-		me = h->r->me.slot;
-	}
-	if (likely(me < SH_HOLDERS))
+	/* A forked child joins first. */
+	if (unlikely(!h->r->me.slot) && !heap_ready(h))
+		return -1;
+	if (likely(h->r->me.slot < SH_HOLDERS))
 		return 0;
 	return refuse(EUSERS, "heap %s: this process has client slot %u; only "
 		      "the first %u clients may hold objects (share them "
-		      "instead, or let others detach)", h->name, me,
-		      SH_HOLDERS - 1);
+		      "instead, or let others detach)", h->name,
+		      h->r->me.slot, SH_HOLDERS - 1);
 }
 
 static inline __attribute__((always_inline))
-int hold_in(mh_heap *h, struct holds *t, const struct held_at *at)
+int hold_now(mh_heap *h, const struct held_at *at)
 {
-	_Atomic uint32_t *n = &t->n[at->slot];
+	struct holds *t = holds_of(h, at);
+	_Atomic uint32_t *n;
 	uint32_t was;
-	int r = count_begin(n, &was);
+	int r = 0;
 
-	if (unlikely(r))
-		return r;
+	if (unlikely(!t))
+		return HOLDS_MISSING;
+	n = &t->n[at->slot];
+	was = count_take(n);
 	if (likely(!was)) {
 		note_held(h, at->spc);
 		r = held_hold(at->word, h->r->me.slot) ? 0 : -ESTALE;
 	}
-	count_end(n, r ? 0 : was + 1);
+	count_put(n, r ? 0 : was + 1);
 	return r;
 }
 
 int hold_at(mh_heap *h, const struct held_at *at)
 {
-	struct holds *t = holds_of(h, at);
-
-	if (unlikely(!t) && !(t = holds_make(h, at->id, at->slots)))
-		return -ENOMEM;
-	return hold_in(h, t, at);
+	return hold_now(h, at);
 }
 
-static COLD void settle(mh_heap *h, span_id id, bool inside)
+static COLD void settle(mh_heap *h, span_id id)
 {
 	/* If not now (a signal handler), the daemon's sweep does it. */
-	if (!inside && !enter_any(h))
+	if (!enter_any(h))
 		return;
 	freed_elsewhere(h, id);
-	if (!inside)
-		leave();
+	leave();
 }
 
 /* Room for one more in this thread's array. */
@@ -134,52 +133,41 @@ static bool push_held(mh_heap *h, void *p, const struct held_at *at)
 }
 
 /* FREEING by us. */
-static void free_held(mh_heap *h, const struct held_at *at, bool inside)
+static void free_held(mh_heap *h, const struct held_at *at)
 {
 	void *p = h->arena + at->off;
 	uint32_t owner;
 
-	if (!inside && push_held(h, p, at))
+	if (push_held(h, p, at))
 		return;
 	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
 	andnot_sc(at->live, 1ull << at->slot % 64);		/* [L1] */
 	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
-		settle(h, at->id, inside);
+		settle(h, at->id);
 }
 
 static inline __attribute__((always_inline))
-int drop_now(mh_heap *h, const struct held_at *at, bool inside)
+int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
 {
 	struct holds *t = holds_of(h, at);
-	enum held_left left = HELD_BY_OTHERS;
+	uint32_t was, me = h->r->me.slot;
 	_Atomic uint32_t *n;
-	uint32_t was;
-	int r;
 
+	*ret_last = false;
 	if (unlikely(!t))
 		return -EINVAL;
 	n = &t->n[at->slot];
-	r = count_begin(n, &was);
-	if (r)
-		return r;
+	was = count_take(n);
 	if (was == 1)
-		left = held_drop(at->word, h->r->me.slot, h->r->me.slot);
-	count_end(n, was ? was - 1 : 0);
-	if (!was)
-		return -EINVAL;
-	if (left == HELD_BY_NONE)
-		free_held(h, at, inside);
-	return 0;
+		*ret_last = held_drop(at->word, me, me) == HELD_BY_NONE;
+	count_put(n, was ? was - 1 : 0);
+	return was ? 0 : -EINVAL;
 }
 
-int drop_at(mh_heap *h, const struct held_at *at, bool inside)
-{
-	return drop_now(h, at, inside);
-}
-
-#define NO_HELD_OBJECT	1	/* beside what hold_at and drop_at give */
+#define NO_HELD_OBJECT	2	/* beside what hold_now and drop_now give */
+#define ASK_MAY_HOLD	3
 
 static const char *held_text(int r)
 {
@@ -193,7 +181,7 @@ static const char *held_text(int r)
 	case -EDEADLK:
 		return "called from a signal handler that interrupted the like";
 	}
-	return "no memory to count its holds";
+	return "?";
 }
 
 static COLD int refuse_held(mh_heap *h, const char *call, const void *p, int r)
@@ -202,49 +190,57 @@ static COLD int refuse_held(mh_heap *h, const char *call, const void *p, int r)
 		      h->name, call, p, held_text(r));
 }
 
-static inline bool at_of(mh_heap *h, const void *p, struct held_at *ret_at)
+static inline const struct held_at *look(mh_heap *h, const void *p)
 {
-	uint64_t off = (uint64_t)((const char *)p - h->arena);
-
-	return h->attached && off < h->sg.geo.reserve_bytes &&
-	       held_find(&h->sg, off, ret_at);
+	return held_look(h, (uint64_t)((const char *)p - h->arena));
 }
 
-/* The first hold of a span's objects takes memory, and so a slow path's door. */
-static COLD int hold_first(mh_heap *h, const struct held_at *at)
+/* What has to be done first was not: does it, and holds then. */
+static COLD int hold_slowly(mh_heap *h, void *p, int r)
 {
-	int r;
+	struct held_at at = tls.held;
 
-	if (!enter_any(h))
-		return -errno;
-	r = holds_make(h, at->id, at->slots) ? 0 : -ENOMEM;
-	leave();
-	return r ? r : hold_at(h, at);
+	if (r == ASK_MAY_HOLD)
+		return may_hold(h) ? -1 : mh_hold(h, p);
+	if (r == HOLDS_MISSING)
+		return holds_missing(h, at.id, at.slots) ? -1 : mh_hold(h, p);
+	return refuse_held(h, "mh_hold", p, r);
 }
 
 HOT int mh_hold(mh_heap *h, void *p)
 {
-	struct held_at at;
-	struct holds *t;
+	const struct held_at *at;
 	int r;
 
-	if (unlikely(!at_of(h, p, &at)))
-		return refuse_held(h, "mh_hold", p, NO_HELD_OBJECT);
-	if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1) && may_hold(h))
-		return -1;
-	t = holds_of(h, &at);
-	r = likely(t) ? hold_in(h, t, &at) : hold_first(h, &at);
-	return likely(!r) ? 0 : refuse_held(h, "mh_hold", p, r);
+	if (unlikely(!counting_begin()))
+		return refuse_held(h, "mh_hold", p, -EDEADLK);
+	at = look(h, p);
+	if (unlikely(!at))
+		r = NO_HELD_OBJECT;
+	else if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1))
+		r = ASK_MAY_HOLD;
+	else
+		r = hold_now(h, at);
+	counting_end();
+	return likely(!r) ? 0 : hold_slowly(h, p, r);
 }
 
 HOT int mh_drop(mh_heap *h, void *p)
 {
-	struct held_at at;
+	const struct held_at *at;
+	struct held_at gone;
+	bool last = false;
 	int r;
 
-	if (unlikely(!at_of(h, p, &at)))
-		return refuse_held(h, "mh_drop", p, NO_HELD_OBJECT);
-	r = drop_now(h, &at, false);
+	if (unlikely(!counting_begin()))
+		return refuse_held(h, "mh_drop", p, -EDEADLK);
+	at = look(h, p);
+	r = likely(at) ? drop_now(h, at, &last) : NO_HELD_OBJECT;
+	if (last)
+		gone = *at;
+	counting_end();
+	if (last)
+		free_held(h, &gone);
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 

@@ -15,6 +15,7 @@ libclient_la_SOURCES = \
 	%D%/chan.h \
 	%D%/chanfd.c \
 	%D%/chanopen.c \
+	%D%/chanwait.c \
 	%D%/client.h \
 	%D%/connect.c \
 	%D%/enter.c \

@@ -87,40 +87,6 @@ static void watch_end(_Atomic uint32_t *word)
 	st_rel(word, 0);					/* [O3] */
 }
 
-struct entry {			/* as it was read */
-	struct sh_name	*at;
-	uint32_t	 state;
-	uint64_t	 handle;
-};
-
-static bool entry_same(const struct entry *e)
-{
-	return ld_sc(&e->at->handle) == e->handle &&		/* [N2] */
-	       ld_sc(&e->at->state) == e->state;		/* [N1] */
-}
-
-/* The entry of a name as one consistent copy; false: there is none. */
-static bool entry_read(mh_heap *h, const char *name, struct entry *ret_e)
-{
-	char text[64];
-
-	for (;;) {
-		struct sh_name *at = name_find(&h->sg, name, NULL);
-		uint32_t state;
-
-		if (!at)
-			return false;
-		state = ld_acq(&at->state);			/* [N1] */
-		if (!name_read(&h->sg, (uint32_t)(at - h->sg.names), text,
-			       &ret_e->handle) || strcmp(text, name))
-			continue;
-		ret_e->at = at;
-		ret_e->state = state;
-		if (ld_acq(&at->state) == state)		/* [N1] */
-			return true;
-	}
-}
-
 /* Is that what the handle means: this span, in this generation? */
 static bool leads_to(mh_heap *h, uint64_t handle, const struct held_at *at,
 		     uint32_t id)
@@ -130,25 +96,43 @@ static bool leads_to(mh_heap *h, uint64_t handle, const struct held_at *at,
 	return at->id.n == id && handle_make(&h->sg, &g, at->off) == handle;
 }
 
-/* 0: held.  -EAGAIN: the name has changed meanwhile. */
-static int hold_named(mh_heap *h, const struct entry *e)
+/* Watched: 0 held, or why not; *ret_at is what it was. */
+static int hold_watched(mh_heap *h, const struct name_is *n, uint32_t id,
+			struct held_at *ret_at)
 {
-	uint64_t off = handle_offset(&h->sg, e->handle);
+	const struct held_at *at;
+	int r = -EAGAIN;
+
+	if (!counting_begin())
+		return -EDEADLK;
+	if (name_same(n)) {
+		at = held_look(h, handle_offset(&h->sg, n->handle));
+		r = at && leads_to(h, n->handle, at, id) ? hold_at(h, at) :
+							   -ESTALE;
+		if (r == HOLDS_MISSING)
+			*ret_at = *at;
+	}
+	counting_end();
+	return r;
+}
+
+/* 0: held.  -EAGAIN: the name has changed meanwhile. */
+static int hold_named(mh_heap *h, const struct name_is *n)
+{
+	uint64_t off = handle_offset(&h->sg, n->handle);
 	uint32_t id = ld_acq(&h->sg.pagemap[off >> PAGE_SHIFT]); /* [G2] */
 	_Atomic uint32_t *watch = watch_begin(h, id);
 	struct held_at at;
-	int r = -EAGAIN;
+	int r = hold_watched(h, n, id, &at);
 
-	if (entry_same(e))
-		r = held_find(&h->sg, off, &at) &&
-		    leads_to(h, e->handle, &at, id) ?
-		    hold_at(h, &at) : -ESTALE;
 	watch_end(watch);
-	if (r == -ESTALE && !entry_same(e))
+	if (r == HOLDS_MISSING)
+		return holds_missing(h, at.id, at.slots) ? -errno : -EAGAIN;
+	if (r == -ESTALE && !name_same(n))
 		return -EAGAIN;
-	if (r || entry_same(e))
+	if (r || name_same(n))
 		return r;
-	drop_at(h, &at, true);
+	mh_drop(h, h->arena + off);
 	return -EAGAIN;
 }
 
@@ -163,44 +147,49 @@ static int get_failed(mh_heap *h, const char *name, int r)
 				     "called from a signal handler");
 }
 
-/* 0 and what the name stands for, held if it is a held object; or -errno. */
-static int get_named(mh_heap *h, const char *name, struct entry *e,
+/*
+ * 0 and what the name stands for, held if it is a held object; or -errno.  While
+ * an entry is being replaced its handle may be new already and its phase old: the
+ * phase says where to begin, the object has the last word.
+ */
+static int get_named(mh_heap *h, const char *name, struct name_is *n,
 		     bool *ret_held)
 {
-	for (;;) {
-		int r;
+	int r;
 
-		if (!entry_read(h, name, e))
+	do {
+		uint64_t off;
+
+		if (!name_get(&h->sg, name, n))
 			return -ENOENT;
-		*ret_held = is_held(h, handle_offset(&h->sg, e->handle));
-		if (!*ret_held && entry_same(e))
-			return 0;
-		if (!*ret_held)
-			continue;	/* what it was may be gone */
-		if (h->r->me.slot >= SH_HOLDERS)
-			return -EUSERS;
-		r = hold_named(h, e);
-		if (r != -EAGAIN)
-			return r;
-	}
+		off = handle_offset(&h->sg, n->handle);
+		*ret_held = off < h->sg.geo.reserve_bytes &&
+			    ((n->state & 3) == NAME_HELD || is_held(h, off));
+		r = !*ret_held ? name_same(n) ? 0 : -EAGAIN :
+		    h->r->me.slot >= SH_HOLDERS ? -EUSERS : hold_named(h, n);
+		if (r == -ESTALE && !is_held(h, off)) {
+			*ret_held = false;
+			r = 0;
+		}
+	} while (r == -EAGAIN);
+	return r;
 }
 
 void *mh_name_get(mh_heap *h, const char *name)
 {
-	struct entry e;
+	struct name_is n;
 	bool held;
 	int r;
 
-	if (bad_name(h, name) || !enter_any(h))
+	if (bad_name(h, name) || !heap_ready(h))
 		return NULL;
-	r = get_named(h, name, &e, &held);
-	leave();
+	r = get_named(h, name, &n, &held);
 	if (r) {
 		get_failed(h, name, r);
 		return NULL;
 	}
-	return held ? h->arena + handle_offset(&h->sg, e.handle) :
-	       mh_deref(h, e.handle);
+	return held ? h->arena + handle_offset(&h->sg, n.handle) :
+	       mh_deref(h, n.handle);
 }
 
 int mh_name_remove(mh_heap *h, const char *name)

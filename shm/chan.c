@@ -5,6 +5,7 @@
 #include "shm/names.h"
 
 #include <string.h>
+#include <time.h>
 
 bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret)
 {
@@ -21,6 +22,7 @@ bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret)
 		.sg = sg, .index = index, .version = state >> 2, .mask = n - 1,
 		.c = &sg->chans[index], .dir = d,
 		.places = &sg->places[(uint64_t)index * SH_PLACES_MAX],
+		.since = &sg->since[(uint64_t)index * SH_PLACES_MAX],
 	};
 	return true;
 }
@@ -65,11 +67,22 @@ bool chan_room(const struct chan *ch, uint64_t *pos)
 	return r == LOOK_ROOM;
 }
 
+/* Cheap, to some milliseconds; comes round in seven weeks. */
+static uint32_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint32_t)((uint64_t)t.tv_sec * 1000 +
+			  (uint64_t)t.tv_nsec / 1000000);
+}
+
 bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle)
 {
 	struct sh_place *p = chan_place(ch, pos);
 	uint64_t was = ld_acq(&p->handle);			/* [M1] */
 
+	st_rlx(&ch->since[pos & ch->mask], now_ms());		/* [M6] */
 	if (!cas16_sc(&p->handle, was, place_seq(pos, PLACE_EMPTY, 0), /* [M1] */
 		      handle, place_seq(pos, PLACE_FULL, 0)))
 		return false;
@@ -166,14 +179,23 @@ bool chan_has(const struct seg *sg, struct holders w, uint64_t handle)
 	       holders_at(w, &ch, place_pos(seq));
 }
 
-uint64_t chan_depth(const struct chan *ch)
+struct chan_sum chan_sum(const struct chan *ch)
 {
-	uint64_t n = 0;
+	struct chan_sum sum = { 0 };
+	uint32_t now = now_ms();
 
-	for (uint64_t i = 0; i <= ch->mask; i++)
-		n += place_state(ld_acq(&ch->places[i].seq)) ==	/* [M1] */
-		     PLACE_FULL;
-	return n;
+	for (uint64_t i = 0; i <= ch->mask; i++) {
+		uint32_t age = now - ld_rlx(&ch->since[i]);	/* [M6] */
+		uint32_t state = place_state(ld_acq(&ch->places[i].seq)); /* [M1] */
+
+		sum.taking += state == PLACE_TAKING;
+		sum.full += state == PLACE_FULL;
+		/* Beyond half the round: put after our look at the clock. */
+		if (state == PLACE_FULL && age < UINT32_MAX / 2 &&
+		    age > sum.oldest_ms)
+			sum.oldest_ms = age;
+	}
+	return sum;
 }
 
 bool chan_name(const struct seg *sg, uint32_t index, char *ret_text)

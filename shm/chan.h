@@ -45,6 +45,7 @@ struct chan {
 	uint64_t	   mask;	/* places less one */
 	struct sh_chan	  *c;
 	struct sh_place	  *places;
+	_Atomic uint32_t  *since;	/* of each place */
 	struct sh_chandir *dir;
 };
 
@@ -117,8 +118,16 @@ void chan_emptied(const struct chan *ch, uint64_t pos);
 /* Does the place of the word's position hold the object, FULL or TAKING? */
 bool chan_has(const struct seg *sg, struct holders w, uint64_t handle);
 
-/* Messages, as of now: a hint. */
-uint64_t chan_depth(const struct chan *ch);
+/*
+ * What is in it, as of the look at each place.  The age is to a few milliseconds,
+ * by CLOCK_MONOTONIC of who sent it: in another time name space, of that.
+ */
+struct chan_sum {
+	uint32_t full, taking;		/* places */
+	uint32_t oldest_ms;		/* of those that are FULL; 0: none is */
+};
+
+struct chan_sum chan_sum(const struct chan *ch);
 
 /* Finds a channel by its name; index, or nchans. */
 uint32_t chan_find(const struct seg *sg, const char *text);

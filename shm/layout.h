@@ -96,6 +96,9 @@
  *	sender who finds that after his place is FULL.  Places of a channel that
  *	was removed begin beyond all its positions, and their memory is never
  *	anything else's: so a CAS of the past fails.
+ *  [M6]  place's since           sender, st_rlx         tools, probes, ld_rlx
+ *	For people: when, written before the place is FULL.  Of two who try for
+ *	the same place the one who was late may write last.
  *  [K1]  span.link               holder of the stripe,  holder of the stripe,
  *                                cas_sc / xchg_sc       pusher ld_sc
  *	Which stripe's list a span is in, and what follows.  Popper: takes it out
@@ -149,7 +152,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	4
+#define SH_FORMAT	5
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -219,6 +222,10 @@
 #define CHAN_OPEN		1u
 #define CHAN_REMOVING		2u	/* nothing goes in any more */
 
+/* Which will do, beside any: what OP_CHAN_OPEN may ask for. */
+#define CHAN_ONLY_NEW		1u
+#define CHAN_ONLY_THERE		2u
+
 /* Places of a channel; the rest of seq: shm/chan.h. */
 #define PLACE_EMPTY		0u
 #define PLACE_FULL		1u
@@ -245,7 +252,7 @@ struct sh_geometry {
 	uint32_t ngranules;		/* (i) in blocks */
 	uint64_t registry_off, names_off, chandir_off, pagemap_off, commit_off;
 	uint64_t geom_off, slots_off, stripes_off, spans_off, last_off;
-	uint64_t blocks_off, chans_off, places_off;
+	uint64_t blocks_off, chans_off, places_off, since_off;
 };
 
 struct sh_counters {			/* (a) [H2] the daemon's, for people */

@@ -72,27 +72,76 @@ uint32_t name_phase(const struct seg *sg, uint32_t i)
 	return ld_acq(&sg->names[i].state) & 3;			/* [N1] */
 }
 
-struct sh_name *name_find(const struct seg *sg, const char *text,
-			  uint32_t *ret_room)
+/* A name as entries have it: words, of which those up to its end are compared. */
+struct wanted {
+	uint64_t word[8];
+	unsigned n;
+	uint32_t hash;
+};
+
+static struct wanted wanted_of(const char *text)
 {
-	uint32_t mask = sg->geo.nnames - 1, hash = name_hash(text);
+	struct wanted w = { .hash = name_hash(text) };
+	size_t len = strnlen(text, SH_NAME_MAX);
+
+	memcpy(w.word, text, len);
+	w.n = (unsigned)len / 8 + 1;
+	return w;
+}
+
+/* Tried again only if the daemon has changed it meanwhile. */
+static bool entry_is(const struct seg *sg, uint32_t i, const struct wanted *w,
+		     struct name_is *ret)
+{
+	struct sh_name *e = &sg->names[i];
+	unsigned same;
+
+	if (ld_acq(&e->hash) != w->hash)			/* [N1] */
+		return false;
+	ret->at = e;
+	do {
+		ret->state = ld_acq(&e->state);			/* [N1] */
+		if (!name_is_set(ret->state & 3))
+			return false;
+		for (same = 0; same < w->n; same++)
+			if (ld_acq(&e->text[same]) != w->word[same]) /* [N1] */
+				break;
+		ret->handle = ld_acq(&e->handle);		/* [N2] */
+	} while (ld_acq(&e->state) != ret->state);		/* [N1] */
+	return same == w->n;
+}
+
+static bool find(const struct seg *sg, const char *text, struct name_is *ret,
+		 uint32_t *ret_room)
+{
+	const struct wanted w = wanted_of(text);
+	uint32_t mask = sg->geo.nnames - 1;
 	bool room = false;
-	char found[64];
-	uint64_t handle;
 
 	for (uint32_t k = 0; k <= mask; k++) {
-		uint32_t i = (hash + k) & mask, phase = name_phase(sg, i);
+		uint32_t i = (w.hash + k) & mask, phase = name_phase(sg, i);
 
 		if (!name_is_set(phase) && !room && ret_room) {
 			*ret_room = i;
 			room = true;
 		}
 		if (phase == NAME_EMPTY)
-			return NULL;
-		if (name_is_set(phase) &&
-		    ld_acq(&sg->names[i].hash) == hash &&	/* [N1] */
-		    name_read(sg, i, found, &handle) && !strcmp(found, text))
-			return &sg->names[i];
+			return false;
+		if (name_is_set(phase) && entry_is(sg, i, &w, ret))
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+struct sh_name *name_find(const struct seg *sg, const char *text,
+			  uint32_t *ret_room)
+{
+	struct name_is n;
+
+	return find(sg, text, &n, ret_room) ? n.at : NULL;
+}
+
+bool name_get(const struct seg *sg, const char *text, struct name_is *ret)
+{
+	return find(sg, text, ret, NULL);
 }

@@ -31,6 +31,23 @@ static inline bool name_is_set(uint32_t phase)
 struct sh_name *name_find(const struct seg *sg, const char *text,
 			  uint32_t *ret_room);
 
+/* What a name stands for, as one consistent copy of its entry. */
+struct name_is {
+	struct sh_name *at;
+	uint32_t state;
+	uint64_t handle;
+};
+
+/* False: there is none of the name. */
+bool name_get(const struct seg *sg, const char *text, struct name_is *ret);
+
+/* Has the entry changed since? */
+static inline bool name_same(const struct name_is *n)
+{
+	return ld_sc(&n->at->handle) == n->handle &&		/* [N2] */
+	       ld_sc(&n->at->state) == n->state;		/* [N1] */
+}
+
 /* Entry i as one consistent copy; false: not SET or HELD.  text has 64 bytes. */
 bool name_read(const struct seg *sg, uint32_t i, char *ret_text,
 	       uint64_t *ret_handle);

@@ -72,6 +72,8 @@ int geo_plan(const struct geo_wish *w, struct sh_geometry *ret_geo)
 	g.chans_off = place(&at, w->nchans, sizeof(struct sh_chan));
 	g.places_off = place(&at, (uint64_t)w->nchans * SH_PLACES_MAX,
 			     sizeof(struct sh_place));
+	g.since_off = place(&at, (uint64_t)w->nchans * SH_PLACES_MAX,
+			    sizeof(uint32_t));
 	g.central_bytes = at;
 	*ret_geo = g;
 	return 0;
@@ -120,6 +122,7 @@ int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
 		.blocks = in(central, g.blocks_off),
 		.chans = in(central, g.chans_off),
 		.places = in(central, g.places_off),
+		.since = in(central, g.since_off),
 	};
 	return 0;
 }

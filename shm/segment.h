@@ -30,6 +30,7 @@ struct seg {
 	char			*blocks;
 	struct sh_chan		*chans;
 	struct sh_place		*places;	/* SH_PLACES_MAX per channel */
+	_Atomic uint32_t	*since;		/* (a) [M6] ms; as many */
 	char			*arena;		/* NULL in a process without it */
 };
 

@@ -121,6 +121,7 @@ SCRIPT_TESTS = \
 	%D%/system/strangers.sh \
 	%D%/system/tmpfs.sh \
 	%D%/system/tools.sh \
+	%D%/trace/channels.sh \
 	%D%/trace/counters.sh \
 	%D%/trace/denied.sh \
 	%D%/trace/exact.sh \
@@ -160,6 +161,7 @@ TEST_HELPERS = \
 	%D%/trace/passer \
 	%D%/trace/plugin \
 	%D%/trace/refiller \
+	%D%/trace/sleeper \
 	$(NULL)
 
 # These are users: the public library alone.
@@ -170,6 +172,7 @@ TEST_HELPERS = \
 %C%_trace_leaker_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
 %C%_trace_leaker_LDADD = libmheap.la
 %C%_trace_passer_LDADD = libmheap.la
+%C%_trace_sleeper_LDADD = libmheap.la
 %C%_trace_plugin_LDADD = -ldl
 
 %C%_multi_soak_SOURCES = \

@@ -14,7 +14,8 @@
 
 struct chan_now {
 	char	 name[64];
-	uint64_t capacity, depth, taking;
+	uint64_t capacity;
+	struct chan_sum sum;
 	bool	 senders_wait, receivers_wait;	/* somebody may sleep */
 };
 
@@ -25,11 +26,7 @@ static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
 	if (!chan_name(sg, i, ret->name) || !chan_view(sg, i, &ch))
 		return false;
 	ret->capacity = ch.mask + 1;
-	ret->depth = chan_depth(&ch);
-	ret->taking = 0;
-	for (uint64_t k = 0; k <= ch.mask; k++)
-		ret->taking += place_state(ld_acq(&ch.places[k].seq)) == /* [M1] */
-			       PLACE_TAKING;
+	ret->sum = chan_sum(&ch);
 	ret->senders_wait = ld_sc(&ch.c->room) & 1;		/* [M3] */
 	ret->receivers_wait = ld_sc(&ch.c->items) & 1;		/* [M3] */
 	return true;
@@ -42,22 +39,31 @@ static const char *who_waits(const struct chan_now *c)
 	       c->receivers_wait ? "receivers" : "nobody";
 }
 
+static void print_chan(const struct chan_now *c)
+{
+	char name[3 * 64], age[16] = "-";
+
+	if (c->sum.full)
+		snprintf(age, sizeof(age), "%u.%03u s",
+			 c->sum.oldest_ms / 1000, c->sum.oldest_ms % 1000);
+	printf("%9" PRIu64 " %9u %9u %12s %-9s %s\n", c->capacity,
+	       c->sum.full, c->sum.taking, age, who_waits(c),
+	       safe_text(name, sizeof(name), c->name, sizeof(c->name),
+			 SAFE_TERMINAL));
+}
+
 void print_chans(const struct seg *sg)
 {
 	uint32_t top = seg_chan_top(sg), n = 0;
-	char name[3 * 64];
 	struct chan_now c;
 
 	for (uint32_t i = 0; i < top; i++) {
 		if (!chan_now(sg, i, &c))
 			continue;
 		if (!n++)
-			printf("\n%9s %9s %9s %-9s CHANNEL\n", "CAPACITY",
-			       "MESSAGES", "TAKING", "WAITING");
-		printf("%9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %-9s %s\n",
-		       c.capacity, c.depth, c.taking, who_waits(&c),
-		       safe_text(name, sizeof(name), c.name, sizeof(c.name),
-				 SAFE_TERMINAL));
+			printf("\n%9s %9s %9s %12s %-9s CHANNEL\n", "CAPACITY",
+			       "MESSAGES", "TAKING", "OLDEST", "WAITING");
+		print_chan(&c);
 	}
 }
 
@@ -75,8 +81,9 @@ void json_chans(struct json_object *o, const struct seg *sg)
 		row = json_item(list);
 		json_text(row, "name", c.name, sizeof(c.name));
 		json_u64(row, "capacity", c.capacity);
-		json_u64(row, "messages", c.depth);
-		json_u64(row, "taking", c.taking);
+		json_u64(row, "messages", c.sum.full);
+		json_u64(row, "taking", c.sum.taking);
+		json_u64(row, "oldest_ms", c.sum.oldest_ms);
 		json_flag(row, "senders_wait", c.senders_wait);
 		json_flag(row, "receivers_wait", c.receivers_wait);
 	}

@@ -19,7 +19,7 @@ static void chan_setup(struct act *a)
 {
 	uint32_t i;
 
-	if (chan_open(&a->r->h, "c", PLACES, true, &i))
+	if (chan_open(&a->r->h, "c", PLACES, CHAN_ONLY_NEW, &i))
 		abort();
 }
 
@@ -69,7 +69,7 @@ static void call_send(struct act *a)
 
 static bool sent(struct act *a)
 {
-	return a->q && chan_depth(&a->cv->ch) == 1;
+	return a->q && chan_sum(&a->cv->ch).full == 1;
 }
 
 /* The channel is full: he keeps it. */
@@ -84,7 +84,7 @@ static void full_prepare(struct act *a)
 static bool refused(struct act *a)
 {
 	return !a->q && errno == ETIMEDOUT &&
-	       chan_depth(&a->cv->ch) == PLACES;
+	       chan_sum(&a->cv->ch).full == PLACES;
 }
 
 /* Who would be next stands still at his place. */
@@ -116,7 +116,7 @@ static void call_send_batch(struct act *a)
 
 static bool sent_three(struct act *a)
 {
-	return a->q && chan_depth(&a->cv->ch) == 3;
+	return a->q && chan_sum(&a->cv->ch).full == 3;
 }
 
 static void recv_prepare(struct act *a)
@@ -169,7 +169,7 @@ static void call_recv_batch(struct act *a)
 
 static bool received_three(struct act *a)
 {
-	return a->q && !chan_depth(&a->cv->ch);
+	return a->q && !chan_sum(&a->cv->ch).full;
 }
 
 static void call_open(struct act *a)
@@ -311,7 +311,7 @@ static void call_make_chan(struct act *a)
 {
 	uint32_t i;
 
-	NEED(a, !chan_open(&a->r->h, "new", 3, true, &i));
+	NEED(a, !chan_open(&a->r->h, "new", 3, CHAN_ONLY_NEW, &i));
 }
 
 #define CHAN(n, z, set, c, d, ...) \

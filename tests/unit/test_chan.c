@@ -26,7 +26,7 @@ static void full_and_empty(void **state)
 	for (unsigned round = 0; round < 40; round++) {
 		for (unsigned i = 0; i < CAPACITY; i++)
 			send(out, i);
-		assert_int_equal(chan_depth(&out->ch), CAPACITY);
+		assert_int_equal(chan_sum(&out->ch).full, CAPACITY);
 		refused(ETIMEDOUT, mh_chan_send(out, p, 0));
 		refused(ETIMEDOUT, mh_chan_send(out, p, 2));
 		clientrig_verify(cr);
@@ -101,7 +101,8 @@ static void what_is_refused(void **state)
 	assert_null(mh_chan_open(a, "", 1, 0));
 	assert_null(mh_chan_open(a, "d", 0, 0));
 	assert_null(mh_chan_open(a, "d", 1025, 0));
-	assert_null(mh_chan_open(a, "d", 1, 2));
+	assert_null(mh_chan_open(a, "d", 1, 4));
+	assert_null(mh_chan_open(a, "d", 1, MH_EXCL | MH_EXISTING));
 	assert_int_equal(errno, EINVAL);
 	assert_null(mh_chan_open(a, "c", 1, MH_EXCL));
 	assert_int_equal(errno, EEXIST);
@@ -144,11 +145,16 @@ static void removed(void **state)
 	unsigned *p = make(a, 1);
 
 	(void)state;
+	d = mh_chan_open(b, "r", 0, MH_EXISTING);
+	assert_non_null(d);
+	assert_int_equal(mh_chan_close(d), 0);
 	send(c, 1);
 	send(c, 2);
 	assert_int_equal(mh_chan_remove(b, "r"), 0);
 	refused(EPIPE, mh_chan_send(c, p, 0));
 	nothing(c, EPIPE);
+	assert_null(mh_chan_open(b, "r", 4, MH_EXISTING));
+	assert_int_equal(errno, ENOENT);
 	d = open_chan(b, "r", 2);
 	assert_int_equal(d->ch.index, c->ch.index);
 	refused(EPIPE, mh_chan_send(c, p, 0));

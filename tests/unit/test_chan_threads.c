@@ -122,7 +122,10 @@ static void *sleep_and_recv(void *arg)
 
 static int64_t now_ms(void)
 {
-	return chan_deadline(0);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Nobody sleeps on beside a message: that would take a turn of two seconds. */

@@ -127,6 +127,32 @@ static void ids_used_anew(void **state)
 	}
 }
 
+/* What a thread looked at last was at this address, in a span of the past. */
+static void address_used_anew(void **state)
+{
+	static const size_t of[] = { 64, 1000, 5000, 200 };
+	char *last = NULL;
+	unsigned same = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 24; round++) {
+		char *p = make(a, of[round % 4]);
+
+		same += p == last;
+		memset(p, (int)round, of[round % 4]);
+		assert_int_equal(mh_hold(b, p), 0);	/* b's look was the last */
+		assert_int_equal(mh_drop(a, p), 0);
+		refused(EINVAL, mh_drop(a, p));
+		assert_int_equal(objects(), 1);
+		clientrig_verify(cr);
+		assert_int_equal(mh_drop(b, p), 0);
+		assert_int_equal(mh_trim(a), 0);
+		assert_int_equal(mh_trim(b), 0);
+		last = p;
+	}
+	assert_true(same > 8);
+}
+
 static void random_walk(void **state)
 {
 	enum { N = 500 };
@@ -345,7 +371,8 @@ int main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_holder), T(counted_in_a_process), T(two_holders),
-		T(slots_go_round), T(ids_used_anew), T(random_walk),
+		T(slots_go_round), T(ids_used_anew),
+		T(address_used_anew), T(random_walk),
 		T(not_to_be_freed), T(not_held), T(names_hold),
 		T(names_of_all_lifetimes), T(full_of_names), T(read_only),
 		T(checked), T(interrupted),

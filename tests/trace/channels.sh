@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Who sleeps at a channel is seen: each time once, sender or receiver, what is in the
+# channel, and how old; and the channel in `mheap stat` afterwards.
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
+need_bpf
+start
+
+lib=$builddir/.libs/libmheap.so
+tracer hist hist --lib "$lib" --json --strict --by-process
+tracer events events --lib "$lib" --json --probe chan_wait_start,chan_wait_done
+"$here/sleeper" "$name" 40 25 >"$dir/who" || fail "sleeper"
+who=$(cat "$dir/who")
+ends_tracer events
+ends_tracer hist
+
+# of WAITER: how many times, and how many of them for nothing
+of() {
+	grep '"probe":"chan_wait_done"' "$dir/hist.out" |
+		grep '"channel":0,' | grep "\"waiter\":\"$1\"," |
+		grep "\"pid\":$who," | sed 's/.*"count":\([0-9]*\),.*"errors":\([0-9]*\),.*/\1 \2/'
+}
+[ "$(of receiver)" = "40 40" ] && [ "$(of sender)" = "25 25" ] || {
+	cat "$dir/hist.out"
+	fail "receivers $(of receiver), senders $(of sender)"
+}
+grep -q '"class"' "$dir/hist.out" && grep '"probe":"chan_wait' "$dir/hist.out" |
+	grep -q '"class"' && fail "a channel has a class"
+
+# event PROBE KIND: how many, with so many messages
+event() {
+	grep "\"probe\":\"$1\"" "$dir/events.out" |
+		grep "\"chan\":0,\"kind\":$2," | grep -c "\"depth\":$3,"
+}
+for probe in chan_wait_start chan_wait_done; do
+	[ "$(event $probe 1 0)" = 40 ] && [ "$(event $probe 0 2)" = 25 ] || {
+		head "$dir/events.out"
+		fail "$probe: $(event $probe 1 0) and $(event $probe 0 2)"
+	}
+done
+grep '"kind":1,' "$dir/events.out" | grep -qv '"age_ns":0[,}]' &&
+	fail "an empty channel has an age"
+# 25 sleeps of 2 ms: in the end the messages are older than half of that.
+grep '"kind":0,' "$dir/events.out" | field age_ns |
+	awk '$1 > old { old = $1 } END { exit old < 25e6 }' ||
+	fail "the oldest message is too young"
+
+# The time that one slept is at least what it asked for.
+grep '"probe":"chan_wait_done"' "$dir/events.out" | field dur_ns |
+	awk '$1 < 1e6 { short++ } END { exit NR != 65 || short }' ||
+	fail "short sleeps"
+
+tool=${MHEAP_TOOL:-$builddir/mheap}
+oldest() {
+	"$tool" stat "$name" --json >"$dir/stat" || fail "stat"
+	grep -q '"name":"sleeper","capacity":2,"messages":2,"taking":0,' \
+		"$dir/stat" || {
+		cat "$dir/stat"
+		fail "the channel is not told"
+	}
+	[ "$(field oldest_ms <"$dir/stat")" -ge 300 ]
+}
+until_true 10 oldest || fail "messages do not get older"
+"$tool" stat "$name" >"$dir/stat"
+grep -qE '^ +2 +2 +0 +[0-9]+\.[0-9]{3} s [a-z]+ +sleeper$' "$dir/stat" || {
+	cat "$dir/stat"
+	fail "stat for people"
+}
+echo "channels.sh: 65 sleeps at a channel, each told once"
