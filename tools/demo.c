@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo.c - mheap demo: several processes build one index in a heap, some are
+ * demo.c - mheap demo: several processes work at one index in a heap, some are
  * killed at it, and the result is checked.  Options, and the order of things.
  */
 #include "tools/demo.h"
@@ -161,10 +161,12 @@ static void build(const struct demo_options *o, mh_heap *h,
 		demo_fault(res, "heap %s has an object named %s: another demo "
 			   "runs there", o->heap, INDEX_NAME);
 	else if (mh_stats(h, &s, sizeof(s)) ||
-		 index_make(&x, h, list, o->workers))
+		 index_make(&x, h, list))
 		demo_fault(res, "%s", mh_errmsg());
-	else if (!crew_run(o, &x, res))
-		check_all(o, &x, list, s.shared_objects, res);
+	else if (!crew_run(o, &x, list, res))
+		check_all(o, &x, list, &s, res);
+	else
+		index_free(&x);
 }
 
 static int run(const struct demo_options *o, const struct file_list *list)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo.h - the parts of `mheap demo`: a parent that starts a crew of workers,
- * kills some, has another process read the index, and compares it with what it
- * counts itself without the heap.  Public API alone.
+ * demo.h - the parts of `mheap demo`: a parent that starts a crew of workers, sends
+ * them jobs, links their results into an index, kills some, has another process
+ * read the index, and compares it with what it counts itself without the heap.
+ * Public API alone.
  */
 #ifndef TOOLS_DEMO_H
 #define TOOLS_DEMO_H
@@ -15,7 +16,9 @@
 #include <sys/types.h>
 
 #include "tools/demo_files.h"
+#include "tools/demo_heap.h"
 #include "tools/demo_index.h"
+#include "tools/demo_jobs.h"
 #include "tools/demo_tally.h"
 
 #define WORKERS_MAX	64
@@ -34,7 +37,8 @@ struct demo_result {
 	struct tally tally;		/* as the other process read it */
 	uint64_t reclaimed_bytes;	/* of all the killed */
 	uint64_t reclaim_ns;		/* of the slowest */
-	uint64_t pause_ns, unreached;
+	uint64_t pause_ns;
+	uint64_t unreached, held_left;	/* objects: shared, held */
 	bool answered;			/* by the other process */
 	bool verified;
 	uint32_t nfaults;
@@ -50,7 +54,7 @@ int demo_fault(struct demo_result *res, const char *fmt, ...)
 
 /* demo_crew.c: runs workers until every file is done: 0 or -1, noted. */
 int crew_run(const struct demo_options *o, struct index *x,
-	     struct demo_result *res);
+	     const struct file_list *list, struct demo_result *res);
 
 /*
  * demo_self.c: runs this program again, and the daemon.  self_start gives a pid
@@ -66,7 +70,7 @@ int demo_query(char **argv);
 
 /* demo_check.c: is the index right?  What is not is noted. */
 void check_all(const struct demo_options *o, struct index *x,
-	       const struct file_list *list, uint64_t before,
+	       const struct file_list *list, const struct mh_stats *before,
 	       struct demo_result *res);
 
 /* demo_plain.c: the same tally from the files: 0 or -errno. */
@@ -76,7 +80,7 @@ int plain_tally(const struct file_list *list, struct tally *t);
 int demo_worker(char **argv);
 
 /* demo_report.c */
-void report_progress(const struct index *x, uint32_t kills, uint32_t of);
+void report_progress(const struct jobs *j, uint32_t kills, uint32_t of);
 void report_progress_end(void);
 void report_text(const struct demo_options *o, const struct demo_result *res);
 void report_json(const struct demo_options *o, const struct demo_result *res);

@@ -46,34 +46,34 @@ static void compare(const struct file_list *list, struct demo_result *res)
 		demo_fault(res, "%s", why);
 }
 
-static int shared_objects(mh_heap *h, struct demo_result *res, uint64_t *ret_n)
+static int stats(mh_heap *h, struct demo_result *res, struct mh_stats *s)
 {
-	struct mh_stats s;
-
-	if (mh_stats(h, &s, sizeof(s)))
+	if (mh_stats(h, s, sizeof(*s)))
 		return demo_fault(res, "%s", mh_errmsg());
-	*ret_n = s.shared_objects;
 	return 0;
 }
 
-/* Whatever is there and was not before, and the query did not come by. */
-static void count_unreached(struct index *x, uint64_t before,
+/*
+ * Whatever is there and was not before, and the query did not come by; and what
+ * is held when all who held have gone or let go.  A kill leaves neither.
+ */
+static void count_unreached(struct index *x, const struct mh_stats *before,
 			    struct demo_result *res)
 {
-	uint64_t reached = before + res->tally.objects, n = 0;
+	uint64_t reached = before->shared_objects + res->tally.objects;
+	struct mh_stats s;
 
-	if (shared_objects(x->heap, res, &n))
+	if (stats(x->heap, res, &s))
 		return;
-	if (n < reached) {
+	res->unreached = s.shared_objects - reached;
+	res->held_left = s.held_objects - before->held_objects;
+	if (res->unreached)
 		demo_fault(res, "%" PRIu64 " shared objects where %" PRIu64
-			   " were reached", n, reached);
-		return;
-	}
-	res->unreached = n - reached;
-	if (res->unreached > res->kills)
-		demo_fault(res, "%" PRIu64 " shared objects that nobody "
-			   "reaches after %u kills", res->unreached,
-			   res->kills);
+			   " were reached", s.shared_objects, reached);
+	if (res->held_left)
+		demo_fault(res, "%" PRIu64 " held objects where %" PRIu64
+			   " were before", s.held_objects,
+			   before->held_objects);
 }
 
 static void verify(const struct demo_options *o, struct demo_result *res)
@@ -90,27 +90,26 @@ static void verify(const struct demo_options *o, struct demo_result *res)
 			   (int)strcspn(buf, "\n"), buf);
 }
 
-/* A heap that was there before keeps nothing of ours but the unreached. */
-static void take_apart(struct index *x, uint64_t before,
+/* A heap that was there before keeps nothing of ours. */
+static void take_apart(struct index *x, const struct mh_stats *before,
 		       struct demo_result *res)
 {
+	uint64_t due = before->shared_objects + res->unreached;
 	int64_t freed = index_free(x);
-	uint64_t left = 0;
+	struct mh_stats s;
 
 	if (freed < 0)
 		demo_fault(res, "cannot free the index: %s", mh_errmsg());
 	else if ((uint64_t)freed != res->tally.objects)
 		demo_fault(res, "%" PRId64 " objects freed where %" PRIu64
 			   " were reached", freed, res->tally.objects);
-	else if (!shared_objects(x->heap, res, &left) &&
-		 left != before + res->unreached)
+	else if (!stats(x->heap, res, &s) && s.shared_objects != due)
 		demo_fault(res, "%" PRIu64 " shared objects are left, of which"
-			   " %" PRIu64 " are known", left,
-			   before + res->unreached);
+			   " %" PRIu64 " are known", s.shared_objects, due);
 }
 
 void check_all(const struct demo_options *o, struct index *x,
-	       const struct file_list *list, uint64_t before,
+	       const struct file_list *list, const struct mh_stats *before,
 	       struct demo_result *res)
 {
 	if (query(o, res))

@@ -16,6 +16,7 @@
 
 #define PROGRESS_NS	100000000u
 #define LEAVE_NS	30000000000u
+#define RESULT_MS	1	/* then it looks after the rest */
 
 void crew_nap(long us)
 {
@@ -44,15 +45,9 @@ int crew_seat(struct crew *c, uint32_t seat)
 	return 0;
 }
 
-static bool all_done(const struct index *x)
+static int heap_fault(struct crew *c)
 {
-	for (uint32_t i = 0; i < x->root->nfiles; i++)
-		/* acquire: the last posting of it is in */
-		if (state_what(atomic_load_explicit(&x->files[i].state,
-						    memory_order_acquire)) !=
-		    FILE_DONE)
-			return false;
-	return true;
+	return demo_fault(c->res, "%s", mh_errmsg());
 }
 
 static int ended(struct crew *c, uint32_t seat, int status)
@@ -92,7 +87,7 @@ static int work(struct crew *c)
 {
 	uint64_t shown = 0;
 
-	while (c->killed < c->o->kills || !all_done(c->x)) {
+	while (c->killed < c->o->kills || c->jobs.done < c->jobs.list->n) {
 		if (demo_stopped)
 			return demo_fault(c->res, "stopped by signal %d",
 					  (int)demo_stopped);
@@ -101,10 +96,11 @@ static int work(struct crew *c)
 		if (crew_due(c) && crew_kill(c) < 0)
 			return -1;
 		if (!c->o->json && now_ns() - shown > PROGRESS_NS) {
-			report_progress(c->x, c->killed, c->o->kills);
+			report_progress(&c->jobs, c->killed, c->o->kills);
 			shown = now_ns();
 		}
-		crew_nap(c->killed < c->o->kills ? 100 : 1000);
+		if (jobs_send(&c->jobs) || jobs_receive(&c->jobs, RESULT_MS))
+			return heap_fault(c);
 	}
 	return 0;
 }
@@ -114,7 +110,8 @@ static int send_home(struct crew *c)
 	uint64_t began = now_ns();
 	int n;
 
-	atomic_store_explicit(&c->x->root->quit, 1, memory_order_release);
+	if (jobs_end(&c->jobs))
+		return heap_fault(c);
 	while ((n = look_after(c, true)) > 0) {
 		if (demo_stopped)
 			return demo_fault(c->res, "stopped by signal %d",
@@ -138,39 +135,33 @@ static void end_all(struct crew *c)
 			;
 }
 
-static uint64_t longest_pause(const struct index *x)
+static int run(struct crew *c)
 {
-	uint64_t max = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < x->root->nseats; i++) {
-		uint64_t ns = atomic_load_explicit(&x->root->seats[i].pause_ns,
-						   memory_order_relaxed);
-
-		if (ns > max)
-			max = ns;
-	}
-	return max;
+	if (crew_plan(c))
+		return demo_fault(c->res, "no memory for %u kills",
+				  c->o->kills);
+	for (uint32_t i = 0; i < c->o->workers && !r; i++)
+		r = crew_seat(c, i);
+	if (!r)
+		r = work(c);
+	c->res->kills = c->killed;
+	c->res->pause_ns = c->jobs.pause_ns;
+	return r ? r : send_home(c);
 }
 
 int crew_run(const struct demo_options *o, struct index *x,
-	     struct demo_result *res)
+	     const struct file_list *list, struct demo_result *res)
 {
-	struct crew c = { .o = o, .x = x, .res = res, .rng = o->seed };
-	int r = crew_plan(&c);
+	struct crew c = { .o = o, .res = res, .rng = o->seed };
+	int r = jobs_begin(&c.jobs, x, list) ? heap_fault(&c) : run(&c);
 
-	if (r)
-		return demo_fault(res, "no memory for %u kills", o->kills);
-	for (uint32_t i = 0; i < o->workers && !r; i++)
-		r = crew_seat(&c, i);
-	if (!r)
-		r = work(&c);
-	if (!r)
-		r = send_home(&c);
 	end_all(&c);
+	if (jobs_end(&c.jobs) && !r)
+		r = heap_fault(&c);
 	free(c.kill_at);
 	if (!o->json)
 		report_progress_end();
-	res->kills = c.killed;
-	res->pause_ns = longest_pause(x);
 	return r;
 }

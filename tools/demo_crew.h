@@ -4,10 +4,11 @@
 #define TOOLS_DEMO_CREW_H
 
 #include "tools/demo.h"
+#include "tools/demo_jobs.h"
 
 struct crew {
 	const struct demo_options *o;
-	struct index *x;
+	struct jobs jobs;
 	struct demo_result *res;
 	uint64_t rng;
 	uint64_t *kill_at;		/* file numbers, sorted */
@@ -23,7 +24,7 @@ void crew_nap(long us);
 /* Plans the kills: 0 or -ENOMEM.  crew_due: it is time for the next one. */
 int crew_plan(struct crew *c);
 bool crew_due(const struct crew *c);
-/* Kills a worker that has a file in work and seats another: 0 or -1, noted;
+/* Kills a worker that has a job in hand and seats another: 0 or -1, noted;
  * 1: none had one, try again. */
 int crew_kill(struct crew *c);
 

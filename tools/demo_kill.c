@@ -2,10 +2,10 @@
 /*
  * demo_kill.c - which worker is killed when, and what it cost.
  *
- * A kill is due when the file of a number drawn at random has been taken.
- * Until it has happened, the fence keeps workers from finishing files some way
- * beyond that, and always the last one: so there is a worker with a file in
- * its hands whom it hits, however late this process gets the processor.
+ * A kill is due when the file of a number drawn at random, or a later one, is in
+ * a worker's hands.  Until it has happened, those who get a file some way beyond
+ * that, and always the last one, stop in its middle: so there is a worker with a
+ * file in its hands whom it hits, however late this process gets the processor.
  */
 #include "tools/demo_crew.h"
 
@@ -37,14 +37,14 @@ static int by_number(const void *a, const void *b)
 
 static void set_fence(struct crew *c)
 {
-	uint64_t n = c->x->root->nfiles, at = n;
+	uint32_t n = c->jobs.list->n, at = n;
 
 	if (c->killed < c->o->kills) {
-		at = c->kill_at[c->killed] + FENCE_AHEAD;
+		at = (uint32_t)c->kill_at[c->killed] + FENCE_AHEAD;
 		if (at > n - 1)
 			at = n - 1;
 	}
-	atomic_store_explicit(&c->x->root->fence, at, memory_order_release);
+	jobs_fence(&c->jobs, at);
 }
 
 int crew_plan(struct crew *c)
@@ -54,7 +54,7 @@ int crew_plan(struct crew *c)
 		if (!c->kill_at)
 			return -ENOMEM;
 		for (uint32_t i = 0; i < c->o->kills; i++)
-			c->kill_at[i] = crew_random(c, c->x->root->nfiles);
+			c->kill_at[i] = crew_random(c, c->jobs.list->n);
 		qsort(c->kill_at, c->o->kills, sizeof(*c->kill_at), by_number);
 	}
 	set_fence(c);
@@ -64,48 +64,12 @@ int crew_plan(struct crew *c)
 bool crew_due(const struct crew *c)
 {
 	return c->killed < c->o->kills &&
-	       atomic_load_explicit(&c->x->root->cursor, memory_order_relaxed) >
-	       c->kill_at[c->killed];
-}
-
-static bool in_work_by(const struct crew *c, uint64_t state, uint32_t seat)
-{
-	return state_taken(state) && state_seat(state) == seat &&
-	       state >> 32 == c->turn[seat];
-}
-
-/* A seat with a file in work, or -1. */
-static int choose(struct crew *c)
-{
-	uint32_t busy[WORKERS_MAX], n = 0;
-
-	for (uint32_t i = 0; i < c->x->root->nfiles; i++) {
-		uint64_t s = atomic_load_explicit(&c->x->files[i].state,
-						  memory_order_relaxed);
-
-		if (state_taken(s) && n < WORKERS_MAX &&
-		    in_work_by(c, s, state_seat(s)))
-			busy[n++] = state_seat(s);
-	}
-	return n ? (int)busy[crew_random(c, n)] : -1;
-}
-
-/* Only after the death was proven: nobody else writes these words then. */
-static void put_back(struct crew *c, uint32_t seat)
-{
-	for (uint32_t i = 0; i < c->x->root->nfiles; i++) {
-		_Atomic uint64_t *word = &c->x->files[i].state;
-		uint64_t s = atomic_load_explicit(word, memory_order_acquire);
-
-		if (in_work_by(c, s, seat))
-			atomic_store_explicit(word, file_state(FILE_AGAIN, 0, 0),
-					      memory_order_release);
-	}
+	       jobs_reached(&c->jobs, (uint32_t)c->kill_at[c->killed]);
 }
 
 static int stats(struct crew *c, struct mh_stats *s)
 {
-	if (!mh_stats(c->x->heap, s, sizeof(*s)))
+	if (!mh_stats(c->jobs.x->heap, s, sizeof(*s)))
 		return 0;
 	return demo_fault(c->res, "%s", mh_errmsg());
 }
@@ -155,21 +119,22 @@ static int await_reclaim(struct crew *c, const struct mh_stats *old,
 
 int crew_kill(struct crew *c)
 {
+	uint32_t busy[WORKERS_MAX], n, seat;
 	struct mh_stats old;
 	uint64_t began;
-	int seat;
 
 	crew_nap((long)crew_random(c, DELAY_US));
-	seat = choose(c);
-	if (seat < 0)
+	n = jobs_busy(&c->jobs, c->turn, c->o->workers, busy);
+	if (!n)
 		return 1;
+	seat = busy[crew_random(c, n)];
 	if (stats(c, &old))
 		return -1;
 	began = now_ns();
-	if (end_worker(c, (uint32_t)seat) || await_reclaim(c, &old, began))
+	if (end_worker(c, seat) || await_reclaim(c, &old, began))
 		return -1;
-	put_back(c, (uint32_t)seat);
+	jobs_of_dead(&c->jobs, seat, c->turn[seat]);
 	c->killed++;
 	set_fence(c);
-	return crew_seat(c, (uint32_t)seat);
+	return crew_seat(c, seat);
 }

@@ -7,33 +7,12 @@
 #include "tools/demo.h"
 #include "tools/say.h"
 
-static uint32_t files_done(const struct index *x)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < x->root->nfiles; i++)
-		n += state_what(atomic_load_explicit(&x->files[i].state,
-						     memory_order_relaxed)) ==
-		     FILE_DONE;
-	return n;
-}
-
-static uint64_t words_done(const struct index *x)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < x->root->nseats; i++)
-		n += atomic_load_explicit(&x->root->seats[i].words,
-					  memory_order_relaxed);
-	return n;
-}
-
-void report_progress(const struct index *x, uint32_t kills, uint32_t of)
+void report_progress(const struct jobs *j, uint32_t kills, uint32_t of)
 {
 	if (!isatty(STDOUT_FILENO))
 		return;
 	printf("\r%u of %u files, %" PRIu64 " words, %u of %u kills ",
-	       files_done(x), x->root->nfiles, words_done(x), kills, of);
+	       j->done, j->list->n, j->words, kills, of);
 	fflush(stdout);
 }
 
@@ -88,8 +67,8 @@ void report_text(const struct demo_options *o, const struct demo_result *res)
 		print_answer(res);
 	print_cost(o, res);
 	if (res->answered) {
-		printf("unreached      %" PRIu64 " shared objects\n",
-		       res->unreached);
+		printf("unreached      %" PRIu64 " shared objects, %" PRIu64
+		       " held\n", res->unreached, res->held_left);
 		printf("verify         %s\n",
 		       res->verified ? "passed" : "failed");
 	}
@@ -131,6 +110,7 @@ void report_json(const struct demo_options *o, const struct demo_result *res)
 	put(j, "reclaimed_bytes", res->reclaimed_bytes);
 	put(j, "reclaim_us", res->reclaim_ns / 1000);
 	put(j, "unreached", res->unreached);
+	put(j, "held_left", res->held_left);
 	put(j, "longest_pause_us", res->pause_ns / 1000);
 	json_object_object_add(j, "verify",
 			       json_object_new_boolean(res->verified));

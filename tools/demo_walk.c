@@ -93,7 +93,7 @@ int64_t index_free(struct index *x)
 
 	if (n < 0 || mh_name_remove(x->heap, INDEX_NAME))
 		return -1;
-	mh_free(x->heap, (void *)(uintptr_t)x->paths);
+	mh_free(x->heap, x->paths);
 	mh_free(x->heap, (void *)x->buckets);
 	mh_free(x->heap, x->files);
 	mh_free(x->heap, x->root);

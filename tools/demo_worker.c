@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * demo_worker.c - one worker: takes files, counts the words of each in objects
- * that it owns, adds them to the shared index.  It may be killed anywhere.
+ * demo_worker.c - one worker: receives a job, counts the words of the file in
+ * objects that it owns, writes them into a held object and sends that.  It may be
+ * killed anywhere.
  *
- * It never exits before the parent says so, so that every client that goes
- * away while there is work has been killed.
+ * It never exits before the parent removes the channels, so that every client
+ * that goes away while there is work has been killed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,179 +17,195 @@
 #include <unistd.h>
 
 #include "tools/demo.h"
-#include "tools/demo_index.h"
+#include "tools/demo_messages.h"
 
 #define BUFFER_BYTES	(64u << 10)
+#define LEASH_NAP_NS	50000
 
 struct worker {
-	struct index x;
+	struct timed_heap heap;
 	struct words_mem mem;
+	mh_chan *jobs, *results;
 	uint32_t seat, turn;
-	/* the file in work */
-	uint32_t file, added, halt_at;
-	bool again;
 };
 
 static void *owned_get(void *arg, size_t size)
 {
-	return index_get(arg, size, 0);
+	return timed_alloc(arg, size, 0);
 }
 
 static void owned_put(void *arg, void *p)
 {
-	index_put(arg, p);
+	timed_free(arg, p);
 }
 
-static void nap(long us)
-{
-	struct timespec t = { 0, us * 1000 };
-
-	nanosleep(&t, NULL);
-}
-
-static bool quitting(struct worker *w)
-{
-	return atomic_load_explicit(&w->x.root->quit, memory_order_acquire);
-}
-
-static bool take(struct worker *w, uint32_t i)
-{
-	_Atomic uint64_t *word = &w->x.files[i].state;
-	uint64_t old = atomic_load_explicit(word, memory_order_acquire);
-	uint32_t what = state_what(old);
-
-	if (what != FILE_TODO && what != FILE_AGAIN)
-		return false;
-	w->file = i;
-	w->again = what == FILE_AGAIN;
-	return atomic_compare_exchange_strong_explicit(
-		word, &old, file_state(w->again ? FILE_TAKEN_AGAIN : FILE_TAKEN,
-				       w->seat, w->turn),
-		memory_order_acq_rel, memory_order_relaxed);
-}
-
-/* The next new file, or one that a dead worker left. */
-static bool take_any(struct worker *w)
-{
-	struct index_root *root = w->x.root;
-
-	while (atomic_load_explicit(&root->cursor, memory_order_relaxed) <
-	       root->nfiles) {
-		uint64_t i = atomic_fetch_add_explicit(&root->cursor, 1,
-						       memory_order_relaxed);
-
-		if (i < root->nfiles && take(w, (uint32_t)i))
-			return true;
-	}
-	for (uint32_t i = 0; i < root->nfiles; i++)
-		if (take(w, i))
-			return true;
-	return false;
-}
-
-/*
- * Files beyond the fence stop somewhere in their middle until the parent has
- * killed whom it means to kill: there is work left then, in every worker.
- */
-static void stop_at_fence(struct worker *w)
-{
-	if (w->added != w->halt_at)
-		return;
-	while (w->file >= atomic_load_explicit(&w->x.root->fence,
-					       memory_order_acquire) &&
-	       !quitting(w))
-		nap(50);
-}
-
-static int add_word(void *arg, const struct word *word)
-{
-	struct worker *w = arg;
-
-	stop_at_fence(w);
-	w->added++;
-	return index_add(&w->x, word, w->file, w->again);
-}
-
-static void publish(struct worker *w, uint64_t words)
-{
-	struct index_seat *s = &w->x.root->seats[w->seat];
-
-	/* A killed predecessor's longest call stays, too. */
-	if (w->x.pause_ns > atomic_load_explicit(&s->pause_ns,
-						 memory_order_relaxed))
-		atomic_store_explicit(&s->pause_ns, w->x.pause_ns,
-				      memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->words, words, memory_order_relaxed);
-	/* release: the last posting is in */
-	atomic_store_explicit(&w->x.files[w->file].state,
-			      file_state(FILE_DONE, w->seat, w->turn),
-			      memory_order_release);
-}
-
-static int file_fault(struct worker *w, int err)
-{
-	fprintf(stderr, "mheap demo: %s: %s\n",
-		w->x.paths + w->x.files[w->file].path, strerror(err));
-	return -1;
-}
-
-static int heap_fault(struct worker *w)
+static int heap_fault(const struct worker *w)
 {
 	fprintf(stderr, "mheap demo: worker %u: %s\n", w->seat, mh_errmsg());
 	return -1;
 }
 
-static int count_words(struct worker *w, struct words *words)
+/* The parent has removed the channel: that is how it says that all is done. */
+static int told_to_leave(const struct worker *w)
 {
-	const char *path = w->x.paths + w->x.files[w->file].path;
-	char *buf = index_get(&w->x, BUFFER_BYTES, 0);
+	return errno == EPIPE || errno == ENOENT ? 0 : heap_fault(w);
+}
+
+/*
+ * On the leash a worker stands in the middle of the file until the parent has
+ * killed whom it means to kill: so there is work left then, in every worker.
+ */
+static void stop_on_leash(const struct job *job)
+{
+	const struct timespec nap = { 0, LEASH_NAP_NS };
+
+	while (atomic_load_explicit(&job->leash, memory_order_acquire))
+		nanosleep(&nap, NULL);
+}
+
+/* The words are visited twice: how much room do they need, and into it. */
+struct packing {
+	const struct job *job;
+	size_t bytes;
+	struct result *r;		/* NULL the first time */
+	char *at;
+	uint32_t n, halt_at;
+};
+
+static int add_bytes(void *arg, const struct word *word)
+{
+	struct packing *p = arg;
+
+	p->bytes += counted_bytes(word->len);
+	return 0;
+}
+
+static int pack_word(void *arg, const struct word *word)
+{
+	struct packing *p = arg;
+	struct counted *c = (void *)p->at;
+
+	if (p->n++ == p->halt_at)
+		stop_on_leash(p->job);
+	c->count = word->count;
+	c->hash = word->hash;
+	c->len = word->len;
+	memcpy(c->text, word->text, word->len + 1);
+	p->at += counted_bytes(word->len);
+	return 0;
+}
+
+static struct result *pack(struct worker *w, const struct words *words,
+			   const struct job *job)
+{
+	struct packing p = { .job = job, .bytes = sizeof(*p.r) };
+
+	words_visit(words, add_bytes, &p);
+	p.r = timed_alloc(&w->heap, p.bytes, MH_HELD);
+	if (!p.r)
+		return NULL;
+	p.at = (char *)p.r->first;
+	if (words->distinct)
+		p.halt_at = job->file * 2654435761u % words->distinct;
+	else
+		stop_on_leash(job);
+	words_visit(words, pack_word, &p);
+	p.r->words = words->total;
+	p.r->ncounted = words->distinct;
+	p.r->file = job->file;
+	return p.r;
+}
+
+static int file_fault(const struct job *job, int err)
+{
+	fprintf(stderr, "mheap demo: %s: %s\n", job->path, strerror(err));
+	return -1;
+}
+
+static int count_words(struct worker *w, const struct job *job,
+		       struct words *words)
+{
+	char *buf = timed_alloc(&w->heap, BUFFER_BYTES, 0);
 	int r;
 
 	if (!buf)
 		return heap_fault(w);
-	r = words_of_file(words, path, buf, BUFFER_BYTES);
-	index_put(&w->x, buf);
+	r = words_of_file(words, job->path, buf, BUFFER_BYTES);
+	timed_free(&w->heap, buf);
 	if (r == -ENOMEM)
 		return heap_fault(w);
-	return r ? file_fault(w, -r) : 0;
+	return r ? file_fault(job, -r) : 0;
 }
 
-static int do_file(struct worker *w)
+static struct result *result_of(struct worker *w, const struct job *job)
 {
+	struct result *r = NULL;
 	struct words words;
-	int r;
 
-	if (words_begin(&words, &w->mem))
-		return heap_fault(w);
-	r = count_words(w, &words);
-	if (!r) {
-		w->added = 0;
-		w->halt_at = words.distinct ? w->file * 2654435761u %
-			     words.distinct : 0;
-		if (!words.distinct)
-			stop_at_fence(w);
-		r = words_visit(&words, add_word, w);
-		if (r)
+	if (words_begin(&words, &w->mem)) {
+		heap_fault(w);
+		return NULL;
+	}
+	if (!count_words(w, job, &words)) {
+		r = pack(w, &words, job);
+		if (!r)
 			heap_fault(w);
 	}
-	if (!r)
-		publish(w, words.total);
 	words_end(&words);
 	return r;
 }
 
+/* 1: done; 0: told to leave; -1: a fault, said. */
+static int do_job(struct worker *w, struct job *job)
+{
+	struct result *r;
+
+	/* release: the parent acts on whom it sees here */
+	atomic_store_explicit(&job->by, job_by(w->seat, w->turn),
+			      memory_order_release);
+	r = result_of(w, job);
+	if (!r)
+		return -1;
+	r->pause_ns = w->heap.pause_ns;
+	if (mh_chan_send(w->results, r, -1)) {
+		int left = told_to_leave(w);
+
+		return timed_drop(&w->heap, r) ? heap_fault(w) : left;
+	}
+	/* release: the result is in the channel */
+	atomic_store_explicit(&job->by, JOB_SENT, memory_order_release);
+	return 1;
+}
+
 static int work(struct worker *w)
 {
-	for (;;) {
-		if (take_any(w)) {
-			if (do_file(w))
-				return -1;
-		} else if (quitting(w)) {
-			return 0;
-		} else {
-			nap(500);
-		}
+	int r = 1;
+
+	while (r > 0) {
+		struct job *job = mh_chan_recv(w->jobs, -1);
+
+		if (!job)
+			return told_to_leave(w);
+		r = do_job(w, job);
+		if (timed_drop(&w->heap, job))
+			return heap_fault(w);
 	}
+	return r;
+}
+
+static int work_in(struct worker *w)
+{
+	int r;
+
+	w->jobs = mh_chan_open(w->heap.heap, JOBS_NAME, 0, MH_EXISTING);
+	if (!w->jobs)
+		return told_to_leave(w);
+	w->results = mh_chan_open(w->heap.heap, RESULTS_NAME, 0, MH_EXISTING);
+	r = w->results ? work(w) : told_to_leave(w);
+	if (w->results)
+		mh_chan_close(w->results);
+	mh_chan_close(w->jobs);
+	return r;
 }
 
 /* argv: heap, seat, turn, pid of the parent, without whom it may not go on. */
@@ -196,20 +213,19 @@ int demo_worker(char **argv)
 {
 	struct worker w = { .seat = (uint32_t)strtoul(argv[1], NULL, 10),
 			    .turn = (uint32_t)strtoul(argv[2], NULL, 10) };
-	mh_heap *h;
 	int r;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != (pid_t)strtol(argv[3], NULL, 10))
 		return 1;
-	h = mh_attach(argv[0], 0);
-	if (!h || index_open(&w.x, h)) {
+	w.heap.heap = mh_attach(argv[0], 0);
+	if (!w.heap.heap) {
 		heap_fault(&w);
 		return 1;
 	}
-	w.mem = (struct words_mem){ owned_get, owned_put, &w.x };
-	r = work(&w);
-	if (mh_detach(h))
+	w.mem = (struct words_mem){ owned_get, owned_put, &w.heap };
+	r = work_in(&w);
+	if (mh_detach(w.heap.heap))
 		r = heap_fault(&w);
 	return r ? 1 : 0;
 }

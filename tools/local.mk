@@ -15,9 +15,14 @@ mheap_SOURCES = \
 	%D%/demo_crew.h \
 	%D%/demo_files.c \
 	%D%/demo_files.h \
+	%D%/demo_heap.c \
+	%D%/demo_heap.h \
 	%D%/demo_index.c \
 	%D%/demo_index.h \
+	%D%/demo_jobs.c \
+	%D%/demo_jobs.h \
 	%D%/demo_kill.c \
+	%D%/demo_messages.h \
 	%D%/demo_plain.c \
 	%D%/demo_query.c \
 	%D%/demo_report.c \
