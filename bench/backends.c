@@ -6,15 +6,13 @@
 #include "bench/backends.h"
 
 #include <dlfcn.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/exits.h"
-
-#define MORE_THAN_NAME	64
+#include "bench/peerpath.h"
 
 static struct backend *const built_in[] = {
 	&backend_null, &backend_malloc, &backend_mheap, &backend_mheap_shared,
@@ -27,31 +25,6 @@ static const char *const peers[] = {
 };
 #define N_PEERS (sizeof(peers) / sizeof(*peers))
 
-/* Where this program is; libtool runs it out of a folder .libs there. */
-static bool own_folder(char *buf, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-	char *last;
-
-	if (n < 0)
-		return false;
-	buf[n] = '\0';
-	dirname(buf);
-	last = strrchr(buf, '/');
-	if (last && !strcmp(last, "/.libs"))
-		*last = '\0';
-	return true;
-}
-
-static bool peer_path(const char *name, char *buf, size_t size)
-{
-	char folder[PATH_MAX];
-
-	if (!own_folder(folder, sizeof(folder)))
-		return false;
-	return snprintf(buf, size, "%s/peer_%s.so", folder, name) < (int)size;
-}
-
 static bool is_peer(const char *name)
 {
 	for (unsigned i = 0; i < N_PEERS; i++)
@@ -62,7 +35,7 @@ static bool is_peer(const char *name)
 
 static struct backend *load(const char *name, int *ret_code)
 {
-	char path[PATH_MAX + MORE_THAN_NAME];
+	char path[PEER_PATH_MAX];
 	struct backend *b = NULL;
 	void *lib;
 
@@ -95,7 +68,7 @@ struct backend *backend_find(const char *name, int *ret_code)
 
 void backends_list(void)
 {
-	char path[PATH_MAX + MORE_THAN_NAME];
+	char path[PEER_PATH_MAX];
 
 	printf("back ends:\n");
 	for (unsigned i = 0; i < N_BUILT_IN; i++)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hand.c - what held objects and channels cost, beside what else there is, in one
- * run: rounds in turn, medians, and the bars between them.
+ * hand.c - what held objects and channels cost, beside what else there is, each
+ * measured once, in turn: a line of JSON.  script/bench repeats it.
  *
- *	hand [--rounds N] [KIND...]	hold, stream, latency, idle; all of them
+ *	hand WORKLOAD [mheap]
  *
- * Exit code 0, also where a bar is missed; 1 a run failed, 2 usage.
+ * Exit code 0, 1 (it failed), 2 (usage).
  */
-#include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,44 +19,32 @@
 
 #define KIB64	65536
 
-static struct hand_measure measures[] = {
-	{ .kind = "hold", .name = "cas16", .run = hand_cas16 },
-	{ .kind = "hold", .name = "hold and drop", .run = hand_hold, .size = 64 },
-	{ .kind = "hold", .name = "name look-up", .run = hand_name, .size = 64 },
-	{ .kind = "hold", .name = "alloc and drop", .run = hand_alloc, .size = 64 },
-	{ "stream", "channel 64 B", hand_chan, 64, 1, { 0 }, 0 },
-	{ "stream", "channel 64 B, by 32", hand_chan, 64, 32, { 0 }, 0 },
-	{ "stream", "channel 64 B, 4 to 4", hand_chan_4to4, 64, 1, { 0 }, 0 },
-	{ "stream", "socket pair 64 B", hand_sock, 64, 0, { 0 }, 0 },
-	{ "stream", "POSIX queue 64 B", hand_mq, 64, 0, { 0 }, 0 },
-	{ "stream", "bare ring 64 B", hand_ring, 64, 0, { 0 }, 0 },
-	{ "stream", "ring with 4 CAS 64 B", hand_ring, 64, 1, { 0 }, 0 },
-	{ "stream", "channel 64 KiB", hand_chan, KIB64, 1, { 0 }, 0 },
-	{ "stream", "channel 64 KiB, 4 to 4", hand_chan_4to4, KIB64, 1, { 0 }, 0 },
-	{ "stream", "socket pair 64 KiB", hand_sock, KIB64, 0, { 0 }, 0 },
-	{ "stream", "shared buffer 64 KiB", hand_ring, KIB64, 0, { 0 }, 0 },
-	{ .kind = "latency", .name = "there and back, p50", .run = hand_pingpong_p50 },
-	{ .kind = "latency", .name = "there and back, p99", .run = hand_pingpong_p99 },
-	{ .kind = "latency", .name = "futex, p50", .run = hand_futex_p50 },
-	{ .kind = "idle", .name = "wake-ups a second", .run = hand_idle_wakeups },
-	{ .kind = "idle", .name = "% of a core", .run = hand_idle_cpu },
+static const struct hand_measure measures[] = {
+	{ .kind = "held", .metric = "cas16_ns", .run = hand_cas16 },
+	{ "held", "hold_drop_ns", hand_hold, 64, 0 },
+	{ "held", "name_drop_ns", hand_name, 64, 0 },
+	{ "held", "alloc_drop_ns", hand_alloc, 64, 0 },
+	{ "channel", "b64_channel_ns", hand_chan, 64, 1 },
+	{ "channel", "b64_channel_by_32_ns", hand_chan, 64, 32 },
+	{ "channel", "b64_channel_4_to_4_ns", hand_chan_4to4, 64, 1 },
+	{ "channel", "b64_socket_pair_ns", hand_sock, 64, 0 },
+	{ "channel", "b64_posix_queue_ns", hand_mq, 64, 0 },
+	{ "channel", "b64_bare_ring_ns", hand_ring, 64, 0 },
+	{ "channel", "b64_ring_with_4_cas_ns", hand_ring, 64, 1 },
+	{ "channel", "b64_iceoryx_ns", hand_iceoryx, 64, 0 },
+	{ "channel", "k64_channel_ns", hand_chan, KIB64, 1 },
+	{ "channel", "k64_channel_4_to_4_ns", hand_chan_4to4, KIB64, 1 },
+	{ "channel", "k64_socket_pair_ns", hand_sock, KIB64, 0 },
+	{ "channel", "k64_shared_buffer_ns", hand_ring, KIB64, 0 },
+	{ "channel", "k64_iceoryx_ns", hand_iceoryx, KIB64, 0 },
+	{ .kind = "trip", .metric = "trip_p50_ns", .run = hand_pingpong_p50 },
+	{ .kind = "trip", .metric = "trip_p99_ns", .run = hand_pingpong_p99 },
+	{ .kind = "trip", .metric = "futex_p50_ns", .run = hand_futex_p50 },
+	{ .kind = "trip", .metric = "futex_p99_ns", .run = hand_futex_p99 },
+	{ .kind = "asleep", .metric = "wakeups_per_s", .run = hand_idle_wakeups },
+	{ .kind = "asleep", .metric = "percent_of_a_core", .run = hand_idle_cpu },
 };
 #define N_MEASURES (sizeof(measures) / sizeof(*measures))
-
-static const struct hand_bar bars[] = {
-	{ "hold and drop, CASes", "hold and drop", "cas16", 4 },
-	{ "name look-up, CASes", "name look-up", "cas16", 16 },
-	{ "64 B beside a socket pair", "channel 64 B", "socket pair 64 B", 1 / 5.0 },
-	{ "... 4 to 4", "channel 64 B, 4 to 4", "socket pair 64 B", 1 / 5.0 },
-	{ "64 B beside a POSIX queue", "channel 64 B", "POSIX queue 64 B", 1 / 3.0 },
-	{ "64 B beside a ring with 4 CAS", "channel 64 B", "ring with 4 CAS 64 B", 2 },
-	{ "batches beside a bare ring", "channel 64 B, by 32", "bare ring 64 B", 4 },
-	{ "64 KiB beside a socket pair", "channel 64 KiB", "socket pair 64 KiB", 1 / 2.5 },
-	{ "... 4 to 4", "channel 64 KiB, 4 to 4", "socket pair 64 KiB", 1 / 2.5 },
-	{ "64 KiB beside a shared buffer", "channel 64 KiB", "shared buffer 64 KiB", 1 / 0.8 },
-	{ "there and back beside a futex", "there and back, p50", "futex, p50", 1.3 },
-	{ "... p99", "there and back, p99", "futex, p50", 3 },
-};
 
 double hand_now(void)
 {
@@ -100,107 +87,48 @@ int hand_fork(unsigned n, int (*body)(void *arg, unsigned i), void *arg)
 	return failed;
 }
 
-static int by_size(const void *pa, const void *pb)
+static bool known(const char *kind)
 {
-	double a = *(const double *)pa, b = *(const double *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
-static double median(struct hand_measure *m)
-{
-	qsort(m->ns, m->done, sizeof(m->ns[0]), by_size);
-	return m->done ? m->ns[m->done / 2] : -1;
-}
-
-static bool wanted(const char *kind, char **kinds)
-{
-	if (!*kinds)
-		return true;
-	for (; *kinds; kinds++)
-		if (!strcmp(kind, *kinds))
+	for (size_t i = 0; i < N_MEASURES; i++)
+		if (!strcmp(measures[i].kind, kind))
 			return true;
 	return false;
 }
 
-static void round_of(mh_heap *h, char **kinds)
+static void measure(mh_heap *h, const char *kind)
 {
+	const char *between = "";
+
+	printf("{\"workload\":\"%s\",\"backend\":\"mheap\",\"version\":\"%s\","
+	       "\"metrics\":{", kind, PACKAGE_VERSION);
 	for (size_t i = 0; i < N_MEASURES; i++) {
-		struct hand_measure *m = &measures[i];
-		double ns;
+		const struct hand_measure *m = &measures[i];
+		double figure = strcmp(m->kind, kind) ? -1 :
+				m->run(h, m->size, m->n);
 
-		if (!wanted(m->kind, kinds))
+		if (figure < 0)
 			continue;
-		ns = m->run(h, m->size, m->n);
-		if (ns >= 0)
-			m->ns[m->done++] = ns;
+		printf("%s\"%s\":%.6g", between, m->metric, figure);
+		fflush(stdout);		/* before the next forks */
+		between = ",";
 	}
-}
-
-static struct hand_measure *measure(const char *name)
-{
-	for (size_t i = 0; i < N_MEASURES; i++)
-		if (!strcmp(measures[i].name, name))
-			return &measures[i];
-	hand_die(name);
-}
-
-/* Of medians of one run. */
-static void print_bar(const struct hand_bar *b)
-{
-	double ours = median(measure(b->ours)), peer = median(measure(b->peer));
-
-	if (ours < 0 || peer < 0)
-		return;
-	printf("%-34s %8.3f x  at most %.3f  %s\n", b->what, ours / peer, b->at,
-	       ours / peer <= b->at ? "met" : "missed");
-}
-
-static void print_all(char **kinds)
-{
-	for (size_t i = 0; i < N_MEASURES; i++) {
-		struct hand_measure *m = &measures[i];
-		double mid;
-
-		if (!wanted(m->kind, kinds))
-			continue;
-		mid = median(m);	/* and they are sorted */
-		if (!m->done)
-			printf("%-26s not to be had here\n", m->name);
-		else
-			printf("%-26s %10.1f  (%.1f..%.1f)\n", m->name, mid,
-			       m->ns[0], m->ns[m->done - 1]);
-	}
-	puts("");
-	for (size_t i = 0; i < sizeof(bars) / sizeof(*bars); i++)
-		print_bar(&bars[i]);
+	puts("}}");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "rounds", required_argument, NULL, 'r' }, { 0 },
-	};
-	unsigned rounds = 5;
 	char name[32];
 	mh_heap *h;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		rounds = c == 'r' ? (unsigned)atoi(optarg) : 0;
-		if (!rounds || rounds > HAND_ROUNDS_MAX) {
-			fprintf(stderr, "usage: hand [--rounds 1..%d] [hold] "
-				"[stream] [latency] [idle]\n", HAND_ROUNDS_MAX);
-			return 2;
-		}
+	if (argc < 2 || argc > 3 || !known(argv[1]) ||
+	    (argc == 3 && strcmp(argv[2], "mheap"))) {
+		fputs("usage: hand held|channel|trip|asleep [mheap]\n", stderr);
+		return 2;
 	}
 	snprintf(name, sizeof(name), "hand-%d", (int)getpid());
 	h = mh_attach(name, MH_START);
 	if (!h)
 		hand_die(mh_errmsg());
-	setvbuf(stdout, NULL, _IONBF, 0);
-	for (unsigned i = 0; i < rounds; i++)
-		round_of(h, argv + optind);
-	print_all(argv + optind);
+	measure(h, argv[1]);
 	return mh_detach(h) ? 1 : 0;
 }

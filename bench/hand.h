@@ -11,26 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HAND_ROUNDS_MAX	25
-#define HAND_MEASURES_MAX	48
-
-/* One figure of a measure, in ns; below 0: not to be had here, and says why. */
+/* A figure, in ns where nothing else is said; below 0: not to be had here. */
 typedef double (*hand_run)(mh_heap *h, size_t size, unsigned n);
 
 struct hand_measure {
-	const char *kind, *name;
+	const char *kind, *metric;
 	hand_run    run;
 	size_t	    size;
 	unsigned    n;		/* as run() takes it: of a batch, of pairs */
-	double	    ns[HAND_ROUNDS_MAX];
-	unsigned    done;
-};
-
-/* What must hold between two measures. */
-struct hand_bar {
-	const char *what;
-	const char *ours, *peer;	/* names of measures */
-	double	    at;		/* ... and that of ours / peer is at most so much */
 };
 
 double hand_now(void);			/* ns */
@@ -51,11 +39,26 @@ double hand_chan_4to4(mh_heap *h, size_t size, unsigned batch);
 double hand_sock(mh_heap *h, size_t size, unsigned n);
 double hand_mq(mh_heap *h, size_t size, unsigned n);
 double hand_ring(mh_heap *h, size_t size, unsigned cas);
+double hand_iceoryx(mh_heap *h, size_t size, unsigned n);
 
-/* hand_sleep.c */
+/* What both do with a message, and how many; of peers/iceoryx.c, too. */
+struct hand_work {
+	long n;
+	size_t size;
+	unsigned room;			/* messages on their way */
+	void (*write)(void *p, long n, size_t size);
+	void (*read)(const void *p, size_t size);
+	void (*pin)(int cpu);
+};
+
+/* peers/iceoryx.c: ns a message, or below 0. */
+typedef double (*hand_peer)(const struct hand_work *w);
+
+/* hand_sleep.c; the CPU is that of the run that counted wake-ups */
 double hand_pingpong_p50(mh_heap *h, size_t size, unsigned n);
 double hand_pingpong_p99(mh_heap *h, size_t size, unsigned n);
 double hand_futex_p50(mh_heap *h, size_t size, unsigned n);
+double hand_futex_p99(mh_heap *h, size_t size, unsigned n);
 double hand_idle_wakeups(mh_heap *h, size_t size, unsigned n);	/* a second */
 double hand_idle_cpu(mh_heap *h, size_t size, unsigned n);	/* % of a core */
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -152,6 +151,13 @@ double hand_futex_p50(mh_heap *h, size_t size, unsigned n)
 	return pingpong(h, false, 0.5);
 }
 
+double hand_futex_p99(mh_heap *h, size_t size, unsigned n)
+{
+	(void)size;
+	(void)n;
+	return pingpong(h, false, 0.99);
+}
+
 static long switches(pid_t pid)
 {
 	char path[64], line[128];
@@ -168,15 +174,57 @@ static long switches(pid_t pid)
 	return sum;
 }
 
-/* Receivers of one channel, asleep: their switches a second, or their CPU. */
-static double idle(mh_heap *h, bool cpu)
+/* That it was on a CPU, ns; 0: this kernel doesn't tell. */
+static long long on_cpu(pid_t pid)
+{
+	char path[64];
+	long long ns = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%lld", &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+/* What all of them have been through so far. */
+struct past {
+	long switches;
+	long long ns;
+};
+
+static struct past past_of(const pid_t *pid)
+{
+	struct past p = { 0 };
+
+	for (int i = 0; i < WAITERS; i++) {
+		p.switches += switches(pid[i]);
+		p.ns += on_cpu(pid[i]);
+	}
+	return p;
+}
+
+static void rest(long s)
+{
+	struct timespec t = { s, 0 };
+
+	nanosleep(&t, NULL);
+}
+
+static double idle_cpu = -1;
+
+/* Receivers of one channel, asleep: once all have come to that. */
+double hand_idle_wakeups(mh_heap *h, size_t size, unsigned n)
 {
 	mh_chan *c = mh_chan_open(h, "idle", 4, 0);
-	struct timespec rest = { 1, 0 };
+	struct past before, after;
 	pid_t pid[WAITERS];
-	struct rusage before, after;
-	long n = 0;
 
+	(void)size;
+	(void)n;
 	if (!c)
 		hand_die(mh_errmsg());
 	for (int i = 0; i < WAITERS; i++) {
@@ -184,41 +232,25 @@ static double idle(mh_heap *h, bool cpu)
 		if (!pid[i])
 			_exit(mh_chan_recv(c, -1) != NULL);
 	}
-	nanosleep(&rest, NULL);
-	for (int i = 0; i < WAITERS; i++)
-		n -= switches(pid[i]);
-	rest.tv_sec = IDLE_S;
-	getrusage(RUSAGE_CHILDREN, &before);
-	nanosleep(&rest, NULL);
-	for (int i = 0; i < WAITERS; i++)
-		n += switches(pid[i]);
+	rest(1);
+	before = past_of(pid);
+	rest(IDLE_S);
+	after = past_of(pid);
 	for (int i = 0; i < WAITERS; i++) {
 		kill(pid[i], SIGKILL);
 		waitpid(pid[i], NULL, 0);
 	}
-	getrusage(RUSAGE_CHILDREN, &after);
 	mh_chan_close(c);
 	mh_chan_remove(h, "idle");
-	if (!cpu)
-		return (double)n / IDLE_S;
-	/* All that they took, coming up included: an upper bound. */
-	return 100.0 * ((double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec +
-				 after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
-			(double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec +
-				 after.ru_stime.tv_usec - before.ru_stime.tv_usec) /
-			1e6) / (IDLE_S + 1);
-}
-
-double hand_idle_wakeups(mh_heap *h, size_t size, unsigned n)
-{
-	(void)size;
-	(void)n;
-	return idle(h, false);
+	if (after.ns)
+		idle_cpu = (double)(after.ns - before.ns) / (IDLE_S * 1e7);
+	return (double)(after.switches - before.switches) / IDLE_S;
 }
 
 double hand_idle_cpu(mh_heap *h, size_t size, unsigned n)
 {
+	(void)h;
 	(void)size;
 	(void)n;
-	return idle(h, true);
+	return idle_cpu;
 }

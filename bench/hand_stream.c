@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hand_stream.c - a stream of messages: written by one process, handed over, read
- * by another.  ns a message.  Each has room for 256 messages on their way.
+ * by another.  ns a message.  As many are on their way as SMALL_ROOM or LARGE_ROOM
+ * say, but in the kernel's queues, which have their own limits.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <stdatomic.h>
@@ -15,9 +17,11 @@
 #include <unistd.h>
 
 #include "bench/hand.h"
+#include "bench/peerpath.h"
 
-#define ROOM	256u
-#define BATCH	64u
+#define SMALL_ROOM	256u
+#define LARGE_ROOM	16u	/* 1 MiB: stays in a cache, as a socket's does */
+#define BATCH		64u
 
 struct stream {
 	mh_heap	*h;
@@ -30,6 +34,11 @@ struct stream {
 	struct ring *ring;
 	bool	 cas;
 };
+
+static unsigned room(size_t size)
+{
+	return size > 4096 ? LARGE_ROOM : SMALL_ROOM;
+}
 
 static long messages(size_t size)
 {
@@ -120,7 +129,7 @@ static double chan(mh_heap *h, size_t size, unsigned batch, unsigned pairs)
 			    .n = messages(size) / pairs / 64 * 64 };
 	double ns;
 
-	s.c = mh_chan_open(h, "hand", ROOM, 0);
+	s.c = mh_chan_open(h, "hand", room(size), 0);
 	if (!s.c)
 		hand_die(mh_errmsg());
 	ns = timed(&s, chan_body, 2 * pairs);
@@ -227,20 +236,18 @@ double hand_mq(mh_heap *h, size_t size, unsigned n)
 	return ns;
 }
 
-/* One producer, one consumer, nothing but positions; and the buffers. */
+/* One producer, one consumer, nothing but positions; and the buffers, one each. */
 struct ring {
 	_Alignas(64) atomic_long head;
 	_Alignas(64) atomic_long tail;
-	_Alignas(64) uint32_t slot[ROOM];
-	_Alignas(64) unsigned __int128 word[2 * ROOM][4];
+	_Alignas(64) uint32_t slot[SMALL_ROOM];
+	_Alignas(64) unsigned __int128 word[SMALL_ROOM][4];
 	char data[];
 };
 
 /* Two CASes on a line that the other side wrote last. */
-static void two_cas(struct ring *r, long n)
+static void two_cas(unsigned __int128 *w)
 {
-	unsigned __int128 *w = r->word[n % (2 * ROOM)];
-
 	for (int i = 0; i < 2; i++) {
 		unsigned __int128 was = *(volatile unsigned __int128 *)w;
 
@@ -249,38 +256,48 @@ static void two_cas(struct ring *r, long n)
 	}
 }
 
+static void ring_get(struct stream *s, long n)
+{
+	struct ring *r = s->ring;
+	unsigned i;
+
+	while (atomic_load_explicit(&r->tail, memory_order_acquire) <= n)
+		;
+	i = r->slot[n % room(s->size)];
+	if (s->cas)
+		two_cas(r->word[i]);
+	read_it(r->data + i * s->size, s->size);
+	atomic_store_explicit(&r->head, n + 1, memory_order_release);
+}
+
+static void ring_put(struct stream *s, long n)
+{
+	struct ring *r = s->ring;
+	unsigned i = (unsigned)(n % room(s->size));
+
+	while (n - atomic_load_explicit(&r->head, memory_order_acquire) >=
+	       room(s->size))
+		;
+	write_it(r->data + i * s->size, n, s->size);
+	if (s->cas)
+		two_cas(r->word[i]);
+	r->slot[i] = i;
+	atomic_store_explicit(&r->tail, n + 1, memory_order_release);
+}
+
 static int ring_body(void *arg, unsigned i)
 {
 	struct stream *s = arg;
-	struct ring *r = s->ring;
 
 	hand_pin((int)i);
-	for (long n = 0; n < s->n; n++) {
-		char *p = r->data + (size_t)(n % (2 * ROOM)) * s->size;
-
-		if (i) {
-			while (atomic_load_explicit(&r->tail, memory_order_acquire) <= n)
-				;
-			if (s->cas)
-				two_cas(r, n);
-			read_it(p, s->size);
-			atomic_store_explicit(&r->head, n + 1, memory_order_release);
-			continue;
-		}
-		write_it(p, n, s->size);
-		if (s->cas)
-			two_cas(r, n);
-		while (n - atomic_load_explicit(&r->head, memory_order_acquire) >= ROOM)
-			;
-		r->slot[n % ROOM] = (uint32_t)(n % (2 * ROOM));
-		atomic_store_explicit(&r->tail, n + 1, memory_order_release);
-	}
+	for (long n = 0; n < s->n; n++)
+		(i ? ring_get : ring_put)(s, n);
 	return 0;
 }
 
 double hand_ring(mh_heap *h, size_t size, unsigned cas)
 {
-	size_t bytes = sizeof(struct ring) + 2 * ROOM * size;
+	size_t bytes = sizeof(struct ring) + room(size) * size;
 	struct stream s = { .size = size, .n = messages(size), .cas = cas };
 	double ns;
 
@@ -288,9 +305,29 @@ double hand_ring(mh_heap *h, size_t size, unsigned cas)
 	s.ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.ring == MAP_FAILED)
-		hand_die("mmap");
-	memset(s.ring->data, 0, 2 * ROOM * size);
+		return -1;
 	ns = timed(&s, ring_body, 2);
 	munmap(s.ring, bytes);
 	return ns;
+}
+
+double hand_iceoryx(mh_heap *h, size_t size, unsigned n)
+{
+	const struct hand_work w = { .n = messages(size), .size = size,
+				     .room = room(size), .write = write_it,
+				     .read = read_it, .pin = hand_pin };
+	char path[PEER_PATH_MAX];
+	hand_peer run = NULL;
+	void *lib;
+
+	(void)h;
+	(void)n;
+	if (!peer_path("iceoryx", path, sizeof(path)) || access(path, F_OK))
+		return -1;
+	lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (lib)
+		*(void **)&run = dlsym(lib, "hand_peer_run");
+	if (!run)
+		fprintf(stderr, "hand: %s\n", dlerror());
+	return run ? run(&w) : -1;
 }

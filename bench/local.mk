@@ -73,6 +73,8 @@ EXTRA_PROGRAMS += %D%/bench
 	%D%/options.h \
 	%D%/page.c \
 	%D%/page.h \
+	%D%/peerpath.c \
+	%D%/peerpath.h \
 	%D%/report.c \
 	%D%/report.h \
 	$(NULL)
@@ -89,6 +91,7 @@ EXTRA_DIST += \
 	%D%/peers/dpdk.h \
 	%D%/peers/dpdk_malloc.c \
 	%D%/peers/dpdk_mempool.c \
+	%D%/peers/iceoryx.c \
 	%D%/peers/install.sh \
 	%D%/peers/pgdsa.c \
 	%D%/peers/pgdsa_backend.c \
@@ -106,8 +109,10 @@ EXTRA_PROGRAMS += %D%/hand
 	%D%/hand_local.c \
 	%D%/hand_sleep.c \
 	%D%/hand_stream.c \
+	%D%/peerpath.c \
+	%D%/peerpath.h \
 	$(NULL)
-%C%_hand_LDADD = libmheap.la -lrt
+%C%_hand_LDADD = libmheap.la -lrt -ldl
 
 # The slow paths, from inside the library.
 EXTRA_PROGRAMS += %D%/slow

@@ -46,6 +46,17 @@ boost() {
 			"${o}_scratch.o" -lrt -lpthread -o "$out/peer_$name.so"
 }
 
+# Its headers are in a folder named after the release; of hand, no back end.
+iceoryx() {
+	local headers
+
+	headers=$(printf '%s\n' /usr/include/iceoryx/v*/iceoryx_binding_c | head -n 1)
+	[ -d "$headers" ] || { why="no libiceoryx-binding-c-dev"; return 1; }
+	command -v iox-roudi >/dev/null || { why="no iox-roudi"; return 1; }
+	"${cc[@]}" -I"$root/include" -isystem "${headers%/*}" "${link[@]}" \
+		"$src/iceoryx.c" -liceoryx_binding_c -o "$out/peer_iceoryx.so"
+}
+
 apr() {
 	pkg-config --exists apr-1 apr-util-1 ||
 		{ why="no libapr1-dev and libaprutil1-dev"; return 1; }
@@ -104,3 +115,4 @@ peer apr apr
 peer dpdk-malloc dpdk dpdk-malloc
 peer dpdk-mempool dpdk dpdk-mempool
 peer pgdsa pgdsa
+peer iceoryx iceoryx

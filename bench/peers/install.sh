@@ -20,6 +20,7 @@ packages=(g++ pkg-config libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 	libapr1-dev libaprutil1-dev libdpdk-dev libpq-dev
 	"postgresql-server-dev-$postgres"
 	gcc libstb-dev python3 sqlite3
+	iceoryx libiceoryx-binding-c-dev
 	python3-matplotlib valgrind)
 
 install_packages() {

@@ -42,7 +42,7 @@ class Measurement:
     metrics: tuple              # names; the first is the one that is plotted
     variants: tuple
     columns: tuple
-    program: str = "bench"      # or slow
+    program: str = "bench"      # or slow, or hand
     ops: int = 0                # per worker; 0: the program's own
     quick_args: tuple = ()
     x_label: str = ""           # set: plotted as lines over it
@@ -116,5 +116,6 @@ def metric(name):
 
 
 def _in_words(name):
-    return " ".join({"p50": "median", "p99": "99 %", "p999": "99.9 %"}.get(
-        word, word) for word in name.split("_"))
+    return " ".join({"p50": "median", "p99": "99 %", "p999": "99.9 %",
+                     "b64": "64 B,", "k64": "64 KiB,"}.get(word, word)
+                    for word in name.split("_"))

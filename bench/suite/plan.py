@@ -22,7 +22,7 @@ SLOWER = {"boost174": .1, "boost181": .1, "pgdsa": .2, "dpdk-malloc": .01,
           "apr": .001}
 QUICK = 1 / 4       # so much of it all, operations and patience, with --quick
 QUICK_LONG_S = 5    # a peer's run that took longer isn't repeated then
-TIMEOUT_S = {"bench": 120, "slow": 300}     # of one run, by program
+TIMEOUT_S = {"bench": 120, "slow": 300, "hand": 120}     # of one run, by program
 
 _TOO_SLOW = {
     "apr": "too slow: a call looks through a list of all that lives",
@@ -217,6 +217,34 @@ IDLE = Measurement(
     (Variant("64", "64 clients", ("--workers", "64"), quick=True),),
     ("mheap",), program="slow", quick_args=_ONCE)
 
+# Held objects and channels, beside what else hands memory over.
+HELD = Measurement(
+    "held", "Held objects: a hold and its drop, beside one CAS of 16 bytes",
+    ("cas16_ns", "hold_drop_ns", "name_drop_ns", "alloc_drop_ns"),
+    (Variant("1", "one process", quick=True),), ("mheap",), program="hand")
+
+CHANNEL = Measurement(
+    "channel", "Messages that one process writes and another reads: of 64 B "
+    "and of 64 KiB",
+    ("b64_channel_ns", "b64_channel_by_32_ns", "b64_channel_4_to_4_ns",
+     "b64_socket_pair_ns", "b64_posix_queue_ns", "b64_bare_ring_ns",
+     "b64_ring_with_4_cas_ns", "b64_iceoryx_ns", "k64_channel_ns",
+     "k64_channel_4_to_4_ns", "k64_socket_pair_ns", "k64_shared_buffer_ns",
+     "k64_iceoryx_ns"),
+    (Variant("1", "time per message", quick=True),), ("mheap",),
+    program="hand")
+
+TRIP = Measurement(
+    "trip", "A message there and back, beside a bare futex",
+    ("trip_p50_ns", "trip_p99_ns", "futex_p50_ns", "futex_p99_ns"),
+    (Variant("1", "two processes", quick=True),), ("mheap",), program="hand")
+
+ASLEEP = Measurement(
+    "asleep", "64 receivers of a channel to which nobody sends",
+    ("wakeups_per_s", "percent_of_a_core"),
+    (Variant("64", "64 processes", quick=True),), ("mheap",), program="hand")
+
 PLAN = (PAIR, CHURN, MULTI, PASS, LARSON, XMALLOC, THREADTEST, SCRATCH, THRASH,
-        LARGE, FILL, FRAG, TRACE, REFILL, DAEMON, ATTACH, RECOVER, IDLE)
+        LARGE, FILL, FRAG, TRACE, REFILL, DAEMON, ATTACH, RECOVER, IDLE,
+        HELD, CHANNEL, TRIP, ASLEEP)
 BY_NAME = {m.name: m for m in PLAN}
