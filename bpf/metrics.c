@@ -54,7 +54,7 @@ static void put_labels(FILE *f, const struct series *r)
 	else if (probe_at[k->probe].op)
 		fprintf(f, ",op=\"%s\"", op_name(k->sub));
 	else if (probe_at[k->probe].chan)
-		fprintf(f, ",channel=\"%u\",waiter=\"%s\"", k->sub >> 1u,
+		fprintf(f, ",channel=\"%u\",waiter=\"%s\"", (uint32_t)k->sub >> 1,
 			k->sub & 1 ? "receiver" : "sender");
 	if (probe_at[k->probe].level)
 		fprintf(f, ",level=\"%s\"", level_name(k->level));

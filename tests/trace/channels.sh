@@ -50,6 +50,27 @@ grep '"probe":"chan_wait_done"' "$dir/events.out" | field dur_ns |
 	awk '$1 < 1e6 { short++ } END { exit NR != 65 || short }' ||
 	fail "short sleeps"
 
+# For Prometheus, and for people who watch: until that is seen.
+tracer export export --lib "$lib" -o "$dir/metrics"
+"$here/sleeper" "$name" 7 5 other >/dev/null || fail "sleeper, again"
+ends_tracer export
+is_openmetrics "$dir/metrics" || fail "no OpenMetrics"
+for who in receiver,7 sender,5; do
+	grep "^mheap_slow_path_seconds_count{.*probe=\"chan_wait_done\"" "$dir/metrics" |
+		grep "channel=\"1\",waiter=\"${who%,*}\"" | grep -q " ${who#*,}\$" || {
+		grep chan_wait "$dir/metrics"
+		fail "$who is not among the metrics"
+	}
+done
+tracer top top --lib "$lib" --plain --by-class 0.1 1000
+"$here/sleeper" "$name" 10000 1 third >/dev/null &
+pids="$pids $!"
+until_true 20 grep -q ' chan_wait_done chan 2 recv ' "$dir/top.out" || {
+	cat "$dir/top.out"
+	fail "top doesn't tell a channel"
+}
+ends_tracer top
+
 tool=${MHEAP_TOOL:-$builddir/mheap}
 oldest() {
 	"$tool" stat "$name" --json >"$dir/stat" || fail "stat"
@@ -58,7 +79,8 @@ oldest() {
 		cat "$dir/stat"
 		fail "the channel is not told"
 	}
-	[ "$(field oldest_ms <"$dir/stat")" -ge 300 ]
+	[ "$(sed 's/.*"name":"sleeper",[^}]*"oldest_ms":\([0-9]*\).*/\1/' \
+		"$dir/stat")" -ge 300 ]
 }
 until_true 10 oldest || fail "messages do not get older"
 "$tool" stat "$name" >"$dir/stat"

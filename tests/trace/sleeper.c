@@ -2,7 +2,7 @@
 /*
  * sleeper.c - a process that sleeps at a channel so many times, for nothing:
  *
- *	sleeper HEAP RECEIVES SENDS
+ *	sleeper HEAP RECEIVES SENDS [CHANNEL]
  *
  * first as a receiver while it is empty, then as a sender while it is full.  Two
  * messages stay in it.  Prints its PID.
@@ -39,7 +39,8 @@ static int in_vain(mh_heap *h, mh_chan *c, int receives, int sends)
 int main(int argc, char **argv)
 {
 	mh_heap *h = argc > 3 ? mh_attach(argv[1], 0) : NULL;
-	mh_chan *c = h ? mh_chan_open(h, "sleeper", ROOM, MH_EXCL) : NULL;
+	const char *name = argc > 4 ? argv[4] : "sleeper";
+	mh_chan *c = h ? mh_chan_open(h, name, ROOM, MH_EXCL) : NULL;
 
 	if (!c)
 		return 2;
