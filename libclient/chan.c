@@ -232,6 +232,13 @@ static int own(mh_chan *c, const struct held_at *at)
 	return 0;
 }
 
+/* While the place's CAS waits for its line, these come, too. */
+static inline void fetch_message(mh_heap *h, const struct held_at *at)
+{
+	prefetch_write(at->word);
+	__builtin_prefetch(h->arena + at->off);
+}
+
 /* 0 and the message, -EAGAIN, -EPIPE, -ENOMEM. */
 static int try_recv(mh_chan *c, void **ret_p)
 {
@@ -249,6 +256,8 @@ static int try_recv(mh_chan *c, void **ret_p)
 		if (unlikely(known && !holds_of(h, &at)) &&
 		    holds_missing(h, at.id, at.slots))
 			return -errno;
+		if (likely(known))
+			fetch_message(h, &at);
 		if (!chan_claim(&c->ch, pos, h->r->me.slot))
 			continue;
 		if (likely(known))

@@ -244,6 +244,19 @@ HOT int mh_drop(mh_heap *h, void *p)
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 
+/* The slot that will be next: its word, which somebody else has written last. */
+static inline void fetch_next(const struct mcache *mc, uint32_t i,
+			      const struct pspan *ps, const struct slot_ref *e)
+{
+	uintptr_t slot;
+
+	if ((const char *)e == mc->a.base[i])
+		return;
+	slot = (uintptr_t)(e - 1)->parked - (uintptr_t)ps->parked;
+	if (slot < ps->nslots)
+		prefetch_write(&ps->holders[slot]);
+}
+
 /* Unparked before it leaves the array, as any slot; the word is there before. */
 static void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 {
@@ -262,6 +275,7 @@ static void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 				 PAGE_SHIFT));
 	slot = (uint32_t)(e->parked - ps->parked);
 	n = &ps->holds->n[slot];
+	fetch_next(mc, i, ps, e);
 	if (unlikely(count_begin(n, &was)))
 		return refuse_null(EDEADLK, "called from a signal handler that "
 				   "interrupted the like");

@@ -73,6 +73,16 @@ static inline bool cas16_sc(_Atomic uint64_t *at, uint64_t lo, uint64_t hi,
 	return __sync_bool_compare_and_swap((u128 *)(void *)at, old, to);
 }
 
+/* Is about to write there; of any address.  (gcc's own only reads ahead here.) */
+static inline void prefetch_write(const void *p)
+{
+#ifdef __x86_64__
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__)

@@ -14,6 +14,7 @@
 
 struct chan_now {
 	char	 name[64];
+	uint32_t index;			/* by which probes call it */
 	uint64_t capacity;
 	struct chan_sum sum;
 	bool	 senders_wait, receivers_wait;	/* somebody may sleep */
@@ -25,6 +26,7 @@ static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
 
 	if (!chan_name(sg, i, ret->name) || !chan_view(sg, i, &ch))
 		return false;
+	ret->index = i;
 	ret->capacity = ch.mask + 1;
 	ret->sum = chan_sum(&ch);
 	ret->senders_wait = ld_sc(&ch.c->room) & 1;		/* [M3] */
@@ -46,8 +48,8 @@ static void print_chan(const struct chan_now *c)
 	if (c->sum.full)
 		snprintf(age, sizeof(age), "%u.%03u s",
 			 c->sum.oldest_ms / 1000, c->sum.oldest_ms % 1000);
-	printf("%9" PRIu64 " %9u %9u %12s %-9s %s\n", c->capacity,
-	       c->sum.full, c->sum.taking, age, who_waits(c),
+	printf("%5u %9" PRIu64 " %9u %9u %12s %-9s %s\n", c->index,
+	       c->capacity, c->sum.full, c->sum.taking, age, who_waits(c),
 	       safe_text(name, sizeof(name), c->name, sizeof(c->name),
 			 SAFE_TERMINAL));
 }
@@ -61,8 +63,9 @@ void print_chans(const struct seg *sg)
 		if (!chan_now(sg, i, &c))
 			continue;
 		if (!n++)
-			printf("\n%9s %9s %9s %12s %-9s CHANNEL\n", "CAPACITY",
-			       "MESSAGES", "TAKING", "OLDEST", "WAITING");
+			printf("\n%5s %9s %9s %9s %12s %-9s CHANNEL\n",
+			       "INDEX", "CAPACITY", "MESSAGES", "TAKING",
+			       "OLDEST", "WAITING");
 		print_chan(&c);
 	}
 }
@@ -80,6 +83,7 @@ void json_chans(struct json_object *o, const struct seg *sg)
 			continue;
 		row = json_item(list);
 		json_text(row, "name", c.name, sizeof(c.name));
+		json_u64(row, "index", c.index);
 		json_u64(row, "capacity", c.capacity);
 		json_u64(row, "messages", c.sum.full);
 		json_u64(row, "taking", c.sum.taking);

@@ -138,9 +138,9 @@ json 0 who "$name" "$(of sent 2)"
 says '"channel":"line","holders":\[\],"held_by_name":false'
 json 0 stat "$name"
 says '"held_objects":2,"held_bytes":576'
-says '"name":"line","capacity":8,"messages":1,"taking":0,"senders_wait":false,"receivers_wait":false'
+says '"name":"line","index":0,"capacity":8,"messages":1,"taking":0,"oldest_ms":[0-9]*,"senders_wait":false,"receivers_wait":false'
 run 0 stat "$name"
-says '^ *8 *1 *0 nobody    line$'
+says '^ *0 *8 *1 *0 *[0-9.]* s nobody    line$'
 json 0 who "$name" "$(of owned 2)"
 says '"lifetime":"owned","owner_slot":1,.*"object":"private"'
 run 0 who "$name" "$(of stale 2)"

@@ -73,18 +73,18 @@ ends_tracer top
 
 tool=${MHEAP_TOOL:-$builddir/mheap}
 oldest() {
-	"$tool" stat "$name" --json >"$dir/stat" || fail "stat"
-	grep -q '"name":"sleeper","capacity":2,"messages":2,"taking":0,' \
-		"$dir/stat" || {
-		cat "$dir/stat"
-		fail "the channel is not told"
-	}
-	[ "$(sed 's/.*"name":"sleeper",[^}]*"oldest_ms":\([0-9]*\).*/\1/' \
-		"$dir/stat")" -ge 300 ]
+	"$tool" stat "$name" --json >"$dir/stat" &&
+		grep -q '"name":"sleeper","index":0,"capacity":2,"messages":2,"taking":0,' \
+			"$dir/stat" &&
+		[ "$(sed 's/.*"name":"sleeper",[^}]*"oldest_ms":\([0-9]*\).*/\1/' \
+			"$dir/stat")" -ge 300 ]
 }
-until_true 10 oldest || fail "messages do not get older"
+until_true 10 oldest || {
+	cat "$dir/stat"
+	fail "no channel sleeper whose messages get older"
+}
 "$tool" stat "$name" >"$dir/stat"
-grep -qE '^ +2 +2 +0 +[0-9]+\.[0-9]{3} s [a-z]+ +sleeper$' "$dir/stat" || {
+grep -qE '^ +0 +2 +2 +0 +[0-9]+\.[0-9]{3} s [a-z]+ +sleeper$' "$dir/stat" || {
 	cat "$dir/stat"
 	fail "stat for people"
 }
