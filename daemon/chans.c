@@ -105,7 +105,7 @@ static void make(struct heap *h, uint32_t i, const char *text,
 	uint64_t words[8] = { 0 };
 
 	for (uint32_t k = 0; k < capacity; k++)
-		st_rel(&places(h, i)[k].seq,			/* [M1] */
+		st_rel(&places(h, i)[chan_index(capacity - 1, k)].seq, /* [M1] */
 		       place_seq(base + k, PLACE_EMPTY, 0));
 	st_rlx(&h->sg.chans[i].head, base);			/* [M2] */
 	st_rlx(&h->sg.chans[i].tail, base);			/* [M2] */

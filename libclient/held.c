@@ -244,7 +244,7 @@ HOT int mh_drop(mh_heap *h, void *p)
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 
-/* The slot that will be next: its word, which somebody else has written last. */
+/* The slot that will be next: its lines, which somebody else has written last. */
 static inline void fetch_next(const struct mcache *mc, uint32_t i,
 			      const struct pspan *ps, const struct slot_ref *e)
 {
@@ -252,6 +252,7 @@ static inline void fetch_next(const struct mcache *mc, uint32_t i,
 
 	if ((const char *)e == mc->a.base[i])
 		return;
+	prefetch_write(ld_rlx(&(e - 1)->p));			/* [A1] */
 	slot = (uintptr_t)(e - 1)->parked - (uintptr_t)ps->parked;
 	if (slot < ps->nslots)
 		prefetch_write(&ps->holders[slot]);

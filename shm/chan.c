@@ -82,7 +82,7 @@ bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle)
 	struct sh_place *p = chan_place(ch, pos);
 	uint64_t was = ld_acq(&p->handle);			/* [M1] */
 
-	st_rlx(&ch->since[pos & ch->mask], now_ms());		/* [M6] */
+	st_rlx(&ch->since[p - ch->places], now_ms());		/* [M6] */
 	if (!cas16_sc(&p->handle, was, place_seq(pos, PLACE_EMPTY, 0), /* [M1] */
 		      handle, place_seq(pos, PLACE_FULL, 0)))
 		return false;

@@ -49,9 +49,22 @@ struct chan {
 	struct sh_chandir *dir;
 };
 
+/*
+ * Where a position's place is.  Of positions that follow each other no two share a
+ * line, so that who fills one does not wait for who empties the one before.
+ */
+static inline uint64_t chan_index(uint64_t mask, uint64_t pos)
+{
+	uint64_t i = pos & mask;
+
+	if (mask < 15)			/* four lines at most */
+		return i;
+	return (i << 2 | i >> (__builtin_ctzll(mask + 1) - 2)) & mask;
+}
+
 static inline struct sh_place *chan_place(const struct chan *ch, uint64_t pos)
 {
-	return &ch->places[pos & ch->mask];
+	return &ch->places[chan_index(ch->mask, pos)];
 }
 
 /*

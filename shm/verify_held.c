@@ -91,7 +91,7 @@ static int check_place(struct verify *v, const struct chan *ch, uint64_t k)
 	uint64_t seq = ld_acq(&ch->places[k].seq), pos = place_pos(seq); /* [M1] */
 	uint32_t state = place_state(seq);
 
-	if (state > PLACE_TAKING || (pos & ch->mask) != k)
+	if (state > PLACE_TAKING || chan_index(ch->mask, pos) != k)
 		return v_fault(v, "place %u of channel %u has the sequence %llx",
 			       (uint32_t)k, ch->index, (unsigned long long)seq);
 	v->rep->messages += state == PLACE_FULL;

@@ -6,6 +6,50 @@
  */
 #include "tests/unit/chan_test.h"
 
+static void places_are_spread(void **state)
+{
+	static bool used[SH_PLACES_MAX];
+
+	(void)state;
+	for (uint64_t n = 1; n <= SH_PLACES_MAX; n *= 2) {
+		memset(used, 0, sizeof(used));
+		for (uint64_t pos = 5 * n; pos < 6 * n; pos++) {
+			uint64_t i = chan_index(n - 1, pos);
+
+			assert_true(i < n && !used[i]);
+			used[i] = true;
+			assert_true(n < 16 ||
+				    i / 4 != chan_index(n - 1, pos + 1) / 4);
+		}
+	}
+}
+
+/* More places than one line, and ages of places: all of them full. */
+static void large(void **state)
+{
+	mh_chan *c = open_chan(a, "l", 64);
+	struct chan_sum sum;
+
+	(void)state;
+	for (unsigned round = 0; round < 5; round++) {
+		unsigned *p = make(a, 64);
+
+		for (unsigned i = 0; i < 64; i++)
+			send(c, i);
+		refused(ETIMEDOUT, mh_chan_send(c, p, 0));
+		sum = chan_sum(&c->ch);
+		assert_int_equal(sum.full, 64);
+		assert_true(sum.oldest_ms < 60000);
+		clientrig_verify(cr);
+		for (unsigned i = 0; i < 64; i++)
+			expect(c, i);
+		nothing(c, ETIMEDOUT);
+		assert_int_equal(mh_drop(a, p), 0);
+	}
+	mh_chan_close(c);
+	assert_int_equal(mh_chan_remove(a, "l"), 0);
+}
+
 static void one_by_one(void **state)
 {
 	(void)state;
@@ -297,8 +341,9 @@ int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(one_by_one), T(full_and_empty), T(is_handed_over),
-		T(named_and_sent), T(what_is_refused), T(all_in_use), T(removed),
+		T(places_are_spread), T(large), T(one_by_one),
+		T(full_and_empty), T(is_handed_over), T(named_and_sent),
+		T(what_is_refused), T(all_in_use), T(removed),
 		T(passed_over), T(passed_over_and_left), T(old_hints), T(batches), T(read_only),
 	};
 
