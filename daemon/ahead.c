@@ -22,8 +22,8 @@
 #define JOB_LEAST	PAGES(128u << 10)
 #define JOB_SHARE	64u		/* of the pages in use, in between */
 #define MOST		PAGES(64u << 20)
-#define SHARE		256u		/* of the pages in use ... */
-#define SMALL		PAGES(4u << 20)	/* ... but this is little at any size */
+#define SHARE		512u		/* of the pages in use ... */
+#define SMALL		PAGES(2u << 20)	/* ... but this is little at any size */
 #define SMALL_SHARE	16u		/* ... unless it is more than that share */
 #define LOOK		(4 * JOB_MOST)	/* pages looked at in one step */
 #define STEPS		64u		/* ... of which there are so many */
