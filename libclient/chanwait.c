@@ -8,7 +8,6 @@
  * [M3].  Takes no lock.
  */
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>

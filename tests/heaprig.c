@@ -4,6 +4,7 @@
  * memory; takes no locks.
  */
 #include "tests/heaprig.h"
+#include "tests/must.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,13 +14,6 @@
 #include <unistd.h>
 
 #define OS_PAGE		4096u
-
-#define MUST(x)	do {							\
-	if (!(x)) {							\
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);	\
-		abort();						\
-	}								\
-} while (0)
 
 static uint64_t unit(enum seg_kind seg)
 {

@@ -4,6 +4,7 @@
  * spans, lease, allocate, share, hold, free, ask.  See heaprig.h.
  */
 #include "tests/heaprig.h"
+#include "tests/must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +12,6 @@
 
 #include "shm/held.h"
 #include "shm/parked.h"
-
-#define MUST(x)	do {							\
-	if (!(x)) {							\
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);	\
-		abort();						\
-	}								\
-} while (0)
 
 struct party rig_join(struct rig *r)
 {

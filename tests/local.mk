@@ -140,6 +140,7 @@ librig_la_SOURCES = \
 	%D%/heaprig.c \
 	%D%/heaprig_client.c \
 	%D%/heaprig.h \
+	%D%/must.h \
 	$(NULL)
 
 # Programs that scripts run.
