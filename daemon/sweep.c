@@ -25,8 +25,11 @@ static uint64_t span_bytes(const struct heap *h, uint32_t spc)
 	return npages_bytes((npages){ n ? n : sc_npages(spc_size_class(spc)) });
 }
 
-/* What all provisioned spans together may be: little of a small heap. */
-static uint64_t provision_most(const struct heap *h)
+/*
+ * What all provisioned spans together may be: little of a small heap, but for runs
+ * that are passed on.
+ */
+static uint64_t provision_most(const struct heap *h, bool passed_on)
 {
 	uint64_t limit = h->limit ? h->limit : h->sg.geo.reserve_bytes;
 	uint64_t use = npages_bytes(pages_in_use(h->pages)) / USE_SHARE;
@@ -34,6 +37,8 @@ static uint64_t provision_most(const struct heap *h)
 	limit /= PROVISION_SHARE;
 	if (use < USE_LEAST)
 		use = USE_LEAST;
+	if (passed_on)
+		use += CENTRAL_RUN_BYTES;
 	return use < limit ? use : limit;
 }
 
@@ -48,13 +53,14 @@ static uint8_t wanted_length(struct heap *h, uint32_t spc)
 /* So many spans, as long as who ran low last wants them. */
 static void set_target(struct heap *h, uint32_t spc, uint32_t n)
 {
-	uint64_t most = provision_most(h), each;
+	uint64_t most = provision_most(h, spc_passed_on(spc)), each;
+	uint64_t bytes = spc_passed_on(spc) ? CENTRAL_RUN_BYTES : TARGET_BYTES;
 	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(h, spc);
 
 	h->length[spc] = n ? wanted_length(h, spc) : 0;
 	each = span_bytes(h, spc);
-	if (n * each > TARGET_BYTES)
-		n = (uint32_t)(TARGET_BYTES / each);
+	if (n * each > bytes)
+		n = (uint32_t)(bytes / each);
 	while (n && rest + n * each > most)
 		n /= 2;
 	h->provisioned = rest + n * each;
@@ -124,8 +130,9 @@ static bool want(struct heap *h, uint32_t spc)
 		take_large(h, spc);
 		return true;
 	}
-	/* Runs are too large to lie in wait. */
-	return span_class_ok(spc) && !sc_is_run(spc_size_class(spc)) &&
+	/* Owned runs are too large to lie in wait. */
+	return span_class_ok(spc) &&
+	       (!sc_is_run(spc_size_class(spc)) || spc_passed_on(spc)) &&
 	       aim_higher(h, spc);
 }
 

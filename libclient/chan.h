@@ -9,11 +9,14 @@
 #include "libclient/seen.h"
 #include "shm/chan.h"
 
+enum chan_waits { WAIT_TO_SEND, WAIT_TO_RECEIVE };	/* `kind` of the probes */
+
 struct mh_chan {
 	mh_heap		*h;
 	struct chan	 ch;
 	uint32_t	 serial;	/* of the attach it belongs to */
 	_Atomic uint64_t mine;		/* [A1] positions below are not for us */
+	_Atomic uint32_t spin_ns[2];	/* [A1] by chan_waits; chanwait.c */
 	struct chan_watch *_Atomic watch; /* [A1] chanfd.c; NULL: none */
 };
 
@@ -26,17 +29,15 @@ uint32_t chan_drowsy(_Atomic uint32_t *word);
 /* n messages, or places: wakes as many who sleep there, if anybody may. */
 void chan_wake(_Atomic uint32_t *word, uint32_t n);
 
-enum chan_waits { WAIT_TO_SEND, WAIT_TO_RECEIVE };	/* `kind` of the probes */
-
-/* Between attempts: a few looks, then drowsy, an attempt, asleep, and so on. */
+/* Between attempts: spins, then drowsy, an attempt, asleep, and so on. */
 struct waiting {
 	mh_chan *c;
 	_Atomic uint32_t *word;		/* futex */
 	int64_t	 deadline;		/* CLOCK_MONOTONIC, ms; -1: never */
 	enum chan_waits who;
 	uint32_t state;			/* of the word, when drowsy */
-	int	 looks;
-	bool	 slept;
+	int64_t	 spin_until;		/* CLOCK_MONOTONIC, ns */
+	bool	 drowsy, slept;
 	struct seen seen;
 };
 

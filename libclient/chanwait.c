@@ -2,6 +2,8 @@
 /*
  * chanwait.c - how one sleeps at a channel, and is woken.
  *
+ * First one tries again for some microseconds: as long as that was worth it lately,
+ * as whoever is passed messages in a stream need not sleep.
  * A sleeper counts the futex up and sets its bit 0, looks again, and sleeps; who
  * has put or taken a message counts it up if the bit is set, and wakes one.  Wakes
  * that get lost with whoever was woken are made good by turns of two seconds.
@@ -16,16 +18,22 @@
 #include "libclient/chan.h"
 #include "libclient/seen.h"
 
-#define LOOKS		64	/* at a channel before one sleeps there */
+#define SPIN_LEAST_NS	2000	/* between attempts, before one sleeps ... */
+#define SPIN_MOST_NS	32000	/* ... as long as that was worth it lately */
 #define TURN_MS		2000
 #define MAY_SLEEP	1u
 
-static int64_t clock_ms(void)
+static int64_t clock_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t clock_ms(void)
+{
+	return clock_ns() / 1000000;
 }
 
 /* In milliseconds: how long yet, a turn at most; of -1: for ever. */
@@ -73,12 +81,34 @@ void chan_wake(_Atomic uint32_t *word, uint32_t n)
 		wake_some(word, n);
 }
 
+/* Threads that share the handle share what was learnt; a hint. */
+static uint32_t spin_ns(mh_chan *c, enum chan_waits who)
+{
+	uint32_t ns = ld_rlx(&c->spin_ns[who]);			/* [A1] */
+
+	return ns ? ns : SPIN_LEAST_NS;
+}
+
+/* Who had to sleep all the same spins for half as long the next time. */
+static void learn(mh_chan *c, enum chan_waits who, bool slept)
+{
+	uint32_t ns = spin_ns(c, who);
+
+	ns = slept ? ns / 2 : ns * 2;
+	ns = ns < SPIN_LEAST_NS ? SPIN_LEAST_NS :
+	     ns > SPIN_MOST_NS ? SPIN_MOST_NS : ns;
+	st_rlx(&c->spin_ns[who], ns);				/* [A1] */
+}
+
 struct waiting wait_begin(mh_chan *c, enum chan_waits who, int timeout_ms)
 {
+	int64_t now = clock_ns();
+
 	return (struct waiting){
 		.c = c, .who = who,
 		.word = who == WAIT_TO_SEND ? &c->ch.c->room : &c->ch.c->items,
-		.deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms,
+		.deadline = timeout_ms < 0 ? -1 : now / 1000000 + timeout_ms,
+		.spin_until = now + spin_ns(c, who),
 	};
 }
 
@@ -105,11 +135,11 @@ static COLD void seen_awake(const struct waiting *w, int r)
 
 int wait_more(struct waiting *w)
 {
-	if (w->looks++ < LOOKS) {
+	if (!w->drowsy && clock_ns() < w->spin_until) {
 		cpu_relax();
 		return 0;
 	}
-	if (w->looks > LOOKS + 1) {		/* drowsy since the last time */
+	if (w->drowsy) {
 		int64_t left = left_until(w->deadline);
 
 		if (ld_acq(&w->c->h->sg.hdr->status) == HEAP_DESTROYED) /* [H1] */
@@ -120,13 +150,14 @@ int wait_more(struct waiting *w)
 			seen_asleep(w);
 		sleep_at(w->word, w->state, left);
 	}
-	w->looks = LOOKS + 1;
+	w->drowsy = true;
 	w->state = chan_drowsy(w->word);
 	return 0;
 }
 
 int wait_end(const struct waiting *w, int r)
 {
+	learn(w->c, w->who, w->drowsy);
 	if (w->slept && w->seen.on)
 		seen_awake(w, r);
 	return r;

@@ -57,14 +57,15 @@ static void *run_take(mh_heap *h, struct pclass *c, struct pspan *ps)
 	return ps->base;
 }
 
-static void *owned_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
-		       bool nowait)
+static void *owned_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
+		       size_t align, bool nowait)
 {
 	struct pclass *c = pclass_of(h, spc);
 	struct pspan *ps;
 	struct geom g;
 	void *p = NULL;
 
+	make_way(h, mc, size);
 	if (get_run(h, spc, size, align, nowait, &g))
 		return NULL;
 	class_lock(h, c);
@@ -101,7 +102,9 @@ static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 
 	if (get_run(h, spc, size, align, nowait, &g))
 		return NULL;
-	t = holds_make(h, g.id, 1);
+	t = holds_of(h, &(struct held_at){ .id = g.id, .slots = 1 });
+	if (unlikely(!t))
+		t = holds_make(h, g.id, 1);
 	if (!t || count_begin(&t->n[0], &was)) {
 		pass_span(h, &g);
 		return refuse_null(t ? EDEADLK : ENOMEM, "heap %s: no memory to "
@@ -118,12 +121,12 @@ static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	return h->arena + geom_offset(&g);
 }
 
-static void *any_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
-		     bool nowait)
+static void *any_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
+		     size_t align, bool nowait)
 {
 	switch (spc_life(spc)) {
 	case LIFE_OWNED:
-		return owned_run(h, spc, size, align, nowait);
+		return owned_run(h, mc, spc, size, align, nowait);
 	case LIFE_HELD:
 		return may_hold(h) ? NULL :
 		       held_run(h, spc, size, align, nowait);
@@ -139,8 +142,7 @@ void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 
 	if (!mc)
 		return NULL;
-	make_way(h, mc, size);
-	p = any_run(h, spc, size, align, nowait);
+	p = any_run(h, mc, spc, size, align, nowait);
 	leave();
 	return p;
 }

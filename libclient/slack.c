@@ -170,7 +170,8 @@ void make_way(mh_heap *h, struct mcache *mc, uint64_t bytes)
 	if (ld_rlx(&r->owned) + bytes <= ld_rlx(&r->peak))	/* [A1] */
 		return;
 	for (uint32_t i = SC_FIRST_RUN; i <= OWNED_ARRAYS; i++)
-		flush(h, mc, i, 0);
+		if (array_n(&mc->a, i))
+			flush(h, mc, i, 0);
 	empty = ld_rlx(&r->empty);				/* [A1] */
 	empty = empty > bytes ? empty - bytes : 0;
 	for (uint32_t n = 0; n < SPAN_CLASSES; n++) {

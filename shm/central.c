@@ -12,7 +12,7 @@
 #include "shm/central.h"
 
 #define POP_TRIES	16u	/* stale entries dropped per stripe and call */
-#define LOW_WATER	2u
+#define LOW_WATER	2u	/* spans */
 
 static uint64_t lock_word(struct party p)
 {
@@ -58,17 +58,34 @@ static void stripe_unlock(struct sh_stripe *st)
 	st_rel(&st->lock, 0);					/* [K2] */
 }
 
-/* (s) The span becomes the list's first. */
-static void stripe_link(const struct seg *sg, uint32_t k, span_id id)
+/* (s) The list's last span; 0: there is none, or it is not known. */
+static uint32_t stripe_tail(const struct seg *sg, uint32_t k)
+{
+	uint32_t tail = ld_rlx(&sg->stripes[k].tail);		/* [K3] */
+
+	return ld_rlx(&sg->stripes[k].head) &&			/* [K3] */
+	       seg_span_ok(sg, (span_id){ tail }) &&
+	       ld_sc(&sg->spans[tail].link) == link_word(0, k) ? tail : 0; /* [K1] */
+}
+
+/* (s) The span becomes the list's first, or its last. */
+static void stripe_link(const struct seg *sg, uint32_t k, span_id id, bool last)
 {
 	struct sh_stripe *st = &sg->stripes[k];
-	uint64_t none = 0;
 	uint32_t head = ld_rlx(&st->head);			/* [K3] */
+	uint32_t tail = last ? stripe_tail(sg, k) : 0;
+	uint64_t none = 0;
 
 	/* [K1] claimed before it can be found; a dead claimer holds the lock. */
-	if (!cas_sc(&sg->spans[id.n].link, &none, link_word(head, k)))
+	if (!cas_sc(&sg->spans[id.n].link, &none,
+		    link_word(tail ? 0 : head, k)))
 		return;
-	st_rlx(&st->head, id.n);				/* [K3] */
+	if (tail)
+		xchg_sc(&sg->spans[tail].link, link_word(id.n, k)); /* [K1] */
+	else
+		st_rlx(&st->head, id.n);			/* [K3] */
+	if (tail || !head)
+		st_rlx(&st->tail, id.n);			/* [K3] */
 	st_rlx(&st->count, ld_rlx(&st->count) + 1);		/* [K3] */
 }
 
@@ -114,15 +131,35 @@ static void pass_on(const struct seg *sg, struct party me, const struct geom *g)
 		central_push(sg, me, g->spc, g->id);
 }
 
-static uint32_t first_stripe(const struct seg *sg, struct party me)
+/*
+ * Where a search begins.  Runs that are passed on wait in one line, stripe 0; what
+ * did not get into it, as it was busy, is taken first, so that the line stays long.
+ */
+static uint32_t first_to_push(const struct seg *sg, struct party me, uint32_t spc)
 {
-	return me.slot & (sg->geo.nstripes - 1);
+	return spc_passed_on(spc) ? 0 : me.slot & (sg->geo.nstripes - 1);
+}
+
+static uint32_t first_to_pop(const struct seg *sg, struct party me, uint32_t spc)
+{
+	return spc_passed_on(spc) ? 1 : first_to_push(sg, me, spc);
+}
+
+/*
+ * Large objects that one process writes and another frees: as long as they lie in
+ * the caches of who has read them, writing them anew is slow.  So the oldest
+ * comes first, but to who is alone with them, the last.
+ */
+static bool goes_last(const struct seg *sg, struct party me, uint32_t spc,
+		      span_id id)
+{
+	return spc_passed_on(spc) && !span_was_of(sg, id, me);
 }
 
 bool central_push(const struct seg *sg, struct party me, uint32_t spc,
 		  span_id id)
 {
-	uint32_t base = spc * sg->geo.nstripes, s = first_stripe(sg, me);
+	uint32_t base = spc * sg->geo.nstripes, s = first_to_push(sg, me, spc);
 
 	if (ld_sc(&sg->spans[id.n].link))			/* [K1] */
 		return true;
@@ -131,7 +168,7 @@ bool central_push(const struct seg *sg, struct party me, uint32_t spc,
 
 		if (!stripe_try(&sg->stripes[k], me))
 			continue;
-		stripe_link(sg, k, id);
+		stripe_link(sg, k, id, goes_last(sg, me, spc, id));
 		stripe_unlock(&sg->stripes[k]);
 		return true;
 	}
@@ -153,10 +190,16 @@ static bool pop_locked(const struct seg *sg, struct party me, uint32_t k,
 	return false;
 }
 
+static bool is_low(uint32_t spc, uint32_t n)
+{
+	return spc_passed_on(spc) ?
+	       n < CENTRAL_RUN_BYTES / sc_size(spc_size_class(spc)) : n < LOW_WATER;
+}
+
 bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 		 struct geom *ret_g, bool *ret_low, unsigned *ret_busy)
 {
-	uint32_t base = spc * sg->geo.nstripes, s = first_stripe(sg, me);
+	uint32_t base = spc * sg->geo.nstripes, s = first_to_pop(sg, me, spc);
 
 	*ret_busy = 0;
 	for (uint32_t i = 0; i < sg->geo.nstripes; i++) {
@@ -173,7 +216,7 @@ bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 			continue;
 		}
 		got = pop_locked(sg, me, k, ret_g);
-		*ret_low = ld_rlx(&st->count) < LOW_WATER;	/* [K3] */
+		*ret_low = is_low(spc, ld_rlx(&st->count));	/* [K3] */
 		stripe_unlock(st);
 		if (got && ret_g->spc == spc)
 			return true;
@@ -253,7 +296,7 @@ static void relink(const struct seg *sg, uint32_t k)
 		if (link)
 			xchg_sc(&sg->spans[id.n].link, 0);	/* [K1] */
 		if (belongs(sg, k, id))
-			stripe_link(sg, k, id);
+			stripe_link(sg, k, id, false);
 	}
 }
 
@@ -285,6 +328,8 @@ static void drop_free(const struct seg *sg, uint32_t k)
 					link_word(next, k));
 			else
 				st_rlx(&st->head, next);	/* [K3] */
+			if (!next)
+				st_rlx(&st->tail, prev);	/* [K3] */
 			count_down(st);
 			xchg_sc(&sg->spans[id.n].link, 0);	/* [K1] */
 		}

@@ -16,6 +16,17 @@
 #include "shm/span.h"
 
 /*
+ * Runs that one process takes and another frees wait in line: the oldest is taken
+ * first, and of a class in demand so many bytes lie in the list.
+ */
+#define CENTRAL_RUN_BYTES	(1u << 20)
+
+static inline bool spc_passed_on(uint32_t spc)
+{
+	return sc_is_run(spc_size_class(spc)) && spc_life(spc) != LIFE_OWNED;
+}
+
+/*
  * Puts a LISTED span into a stripe of its class.  True: it is in a list (of
  * any stripe).  False: all stripes were busy; the span stays LISTED, is found
  * by central_scan, and linked by the daemon's next sweep.

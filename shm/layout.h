@@ -106,7 +106,10 @@
  *  [K2]  stripe.lock             cas_acq, st_rel        cas_acq, ld_acq
  *	{slot, generation} of the holder.  Nobody steals it; the daemon alone
  *	frees it, after the holder's proven death and a rebuild of the list.
- *  [K3]  stripe.head, .count     (s) st_rlx             (s) ld_rlx; hints
+ *  [K3]  stripe.head, .count,    (s) st_rlx             (s) ld_rlx; hints
+ *        .tail
+ *	Holder dies in between: the list is rebuilt.  A tail counts only if that
+ *	span's link names this stripe, and nothing behind it.
  *  [G1]  geom.seq                daemon, st_rel         everybody ld_acq
  *	Odd while the entry changes, which happens only to FREE spans.  A reader
  *	that meets odd or a change tries 8 times, then has a miss; never waits.
@@ -152,7 +155,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	5
+#define SH_FORMAT	6
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -388,7 +391,8 @@ struct sh_stripe {
 	_Atomic uint64_t lock;		/* (a) [K2] party of the holder, 0 free */
 	_Atomic uint32_t head;		/* (a) [K3] first span of the list */
 	_Atomic uint32_t count;		/* (a) [K3] about how many */
-	uint64_t pad[6];
+	_Atomic uint32_t tail;		/* (a) [K3] its last, if its link says so */
+	uint32_t pad[11];
 };
 
 struct sh_span {

@@ -66,6 +66,13 @@ static inline void span_note_owner(const struct seg *sg, span_id id,
 	st_rlx(&sg->last[id.n], (p.gen & LAST_GEN_MASK) << 12 | p.slot); /* [C2] */
 }
 
+/* Was p the last who had it? */
+static inline bool span_was_of(const struct seg *sg, span_id id, struct party p)
+{
+	return ld_rlx(&sg->last[id.n]) ==			/* [C2] */
+	       ((p.gen & LAST_GEN_MASK) << 12 | p.slot);
+}
+
 static inline uint64_t span_load(const struct seg *sg, span_id id)
 {
 	return ld_sc(&sg->spans[id.n].state);		/* [S1] */

@@ -54,16 +54,21 @@ static int walk_list(struct verify *v, struct lists *l, uint32_t k)
 {
 	const struct sh_stripe *st = &v->sg->stripes[k];
 	uint32_t head = ld_rlx(&st->head), n = 0;		/* [K3] */
-	span_id id = { head };
+	span_id id = { head }, last = { 0 };
 
 	for (; id.n; n++) {
 		if (check_entry(v, l, k, id))
 			/* A list that moves under the walk proves nothing. */
 			return ld_acq(&st->lock) ||		/* [K2] */
 			       ld_rlx(&st->head) != head ? 0 : 1; /* [K3] */
+		last = id;
 		id.n = (uint32_t)ld_sc(&v->sg->spans[id.n].link); /* [K1] */
 	}
 	l->seen[k] = n;
+	if (v->quiet && n && ld_rlx(&st->tail) != last.n)	/* [K3] */
+		return v_fault(v, "the list of stripe %u ends with span %u, its "
+			       "tail is %u", k, last.n,
+			       ld_rlx(&st->tail));		/* [K3] */
 	if (v->quiet && ld_rlx(&st->count) != n)		/* [K3] */
 		return v_fault(v, "stripe %u counts %u spans, its list has %u",
 			       k, ld_rlx(&st->count), n);	/* [K3] */

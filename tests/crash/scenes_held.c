@@ -62,6 +62,11 @@ static void listed_setup(struct act *a)
 	span_with(a, is_run(a) ? 0 : 3, true);
 }
 
+static void line_setup(struct act *a)
+{
+	list_spans(a, 2);
+}
+
 static void call_hold(struct act *a)
 {
 	got(a, mh_hold(a->v, a->p));
@@ -110,6 +115,15 @@ static void drop_of_two_prepare(struct act *a)
 static bool gone(struct act *a)
 {
 	return a->q && is_held(a, false, false);
+}
+
+/* Its span is the last in line. */
+static bool is_behind(struct act *a)
+{
+	struct sh_stripe *st = seg_stripe(&a->r->sg, a->spc, 0);
+
+	return gone(a) && ld_rlx(&st->tail) == at_of(a, a->p).id.n &&
+	       ld_rlx(&st->head) != ld_rlx(&st->tail);
 }
 
 static bool left_to_b(struct act *a)
@@ -360,6 +374,8 @@ static const struct scene scenes[] = {
 	     .prepare = drop_own_prepare),
 	HELD("drop of another's", S_SLOTS | S_RUN, call_drop, gone,
 	     .prepare = drop_foreign_prepare),
+	HELD("drop behind others", S_RUN, call_drop, is_behind,
+	     .setup = line_setup, .prepare = drop_foreign_prepare),
 	HELD("drop of two", S_1K | S_RUN, call_drop, left_to_b,
 	     .prepare = drop_of_two_prepare),
 	HELD("drop at the threshold", S_64 | S_1K, call_drop, listed,

@@ -31,7 +31,34 @@ static void wants_are_provisioned(void **state)
 	assert_true(r->h.provisioned <= MIB / 4);
 	for (uint32_t bit = 0; bit < 64 * SH_WANT_WORDS; bit++)
 		want(r, bit);	/* nonsense is passed over */
-	assert_true(r->h.provisioned <= MIB / 4);
+	assert_true(r->h.provisioned <= MIB);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* Large objects that are passed on: a MiB of a class at most; owned ones, none. */
+static void runs_that_are_passed_on_lie_in_wait(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 512 * MIB });
+	uint32_t sc = sc_of_run(64u << 10), spc = span_class(LIFE_HELD, sc);
+	uint32_t large = span_class(LIFE_SHARED, sc_of_run(MIB));
+
+	(void)state;
+	want(r, span_class(LIFE_OWNED, sc));
+	assert_int_equal(central_listed(&r->sg, span_class(LIFE_OWNED, sc)), 0);
+	want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 1);
+	for (unsigned i = 0; i < 20; i++)
+		want(r, spc);
+	assert_int_equal(central_listed(&r->sg, spc), 16);
+	want(r, large);
+	want(r, large);
+	assert_true(central_listed(&r->sg, large) <= 1);
+	assert_true(r->h.provisioned <= MIB + MIB / 4);
+	sweep_all(&r->h, true);			/* it leaves them */
+	assert_in_range(r->sg.hdr->count.spans, 16, 17);
+	sweep_all(&r->h, false);		/* a trim does not */
+	assert_int_equal(r->sg.hdr->count.spans, 0);
 	assert_sound(r);
 	rig_free(r);
 }
@@ -283,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wants_are_provisioned),
+		cmocka_unit_test(runs_that_are_passed_on_lie_in_wait),
 		cmocka_unit_test(vain_wants_stay_up),
 		cmocka_unit_test(vain_sweeps_stay_up),
 		cmocka_unit_test(provisioned_as_asked_for),

@@ -152,6 +152,7 @@ BREAK(link_lost, SET(span_of(z, z->owned)->link, 1ull << 32))
 BREAK(list_cut, SET(z->r->sg.stripes[z->stripe].head, 0);
       SET(z->r->sg.stripes[z->stripe].count, 0))
 BREAK(list_count, ADD(z->r->sg.stripes[z->stripe].count, 1))
+BREAK(list_tail, ADD(z->r->sg.stripes[z->stripe].tail, 1))
 
 BREAK(name_held, ADD(name_of(z, "one")->state, 2))
 BREAK(name_end, or_sc(&name_of(z, "one")->text[7], 1ull << 63))
@@ -231,6 +232,7 @@ static const struct {
 	{ link_lost, "whose list does not lead to it" },
 	{ list_cut, "whose list does not lead to it" },
 	{ list_count, "counts 3 spans, its list has 2" },
+	{ list_tail, ", its tail is" },
 	{ name_held, "which no name holds" }, { name_end, "has no end" },
 	{ name_empty, "is empty" }, { name_hash_bad, "another's hash" },
 	{ name_text, "another's hash" }, { name_twice, "is set twice" },
