@@ -178,7 +178,7 @@ static void a_line_without_its_end(void **state)
 	c = listed(r, p, SPC);			/* b's id, out of the line */
 	assert_int_equal(c.id.n, b.id.n);
 	assert_int_equal(ld_rlx(&stripe(r, RUN, 0)->tail), a.id.n);
-	b = pushed(r, p, q);
+	pushed(r, p, q);
 	assert_sound(r);
 	st_rlx(&stripe(r, RUN, 0)->tail, a.id.n);	/* wrong: not the last */
 	c = pushed(r, p, q);
