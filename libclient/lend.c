@@ -23,9 +23,8 @@ void freed_elsewhere(mh_heap *h, span_id id)
 {
 	struct geom g;
 
-	/* Read anew: what was listed may be another span under the same id. */
-	if (geom_read(&h->sg, id, &g) && span_freed(&h->sg, &g, h->r->me) &&
-	    geom_read(&h->sg, id, &g))
+	/* If it has become another class's since, who pops it passes it on. */
+	if (geom_read(&h->sg, id, &g) && span_freed(&h->sg, &g, h->r->me))
 		offer_span(h, &g);
 }
 

@@ -86,7 +86,7 @@ static void *shared_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 
 	if (get_run(h, spc, size, align, nowait, &g))
 		return NULL;
-	or_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
+	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
 	pass_span(h, &g);
 	return h->arena + geom_offset(&g);
 }
@@ -114,7 +114,7 @@ static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	note_held(h, spc);
 	word = geom_holders(&h->sg, &g);
 	held_born(word, me);
-	or_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
+	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
 	held_open(word, me);
 	count_end(&t->n[0], 1);
 	pass_span(h, &g);

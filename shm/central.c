@@ -193,7 +193,8 @@ static bool pop_locked(const struct seg *sg, struct party me, uint32_t k,
 static bool is_low(uint32_t spc, uint32_t n)
 {
 	return spc_passed_on(spc) ?
-	       n < CENTRAL_RUN_BYTES / sc_size(spc_size_class(spc)) : n < LOW_WATER;
+	       (uint64_t)n * sc_size(spc_size_class(spc)) < CENTRAL_RUN_BYTES :
+	       n < LOW_WATER;
 }
 
 bool central_pop(const struct seg *sg, struct party me, uint32_t spc,

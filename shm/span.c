@@ -42,6 +42,8 @@ static bool span_worth(const struct seg *sg, const struct geom *g)
 	_Atomic uint64_t *live = geom_live(sg, g);
 	uint32_t least = span_threshold(g), nfree = 0;
 
+	if (g->nslots == 1)
+		return !(ld_sc(&live[0]) & 1);		/* [L1] */
 	for (uint32_t w = 0; w < live_words(g->nslots) && nfree < least; w++)
 		nfree += count_bits(
 			~ld_sc(&live[w]) &		/* [L1] */
