@@ -10,6 +10,7 @@ UNIT_TESTS = \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
+	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
 	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \
@@ -56,6 +57,7 @@ TSAN_TESTS = \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_central \
+	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
 	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \
@@ -252,6 +254,7 @@ TEST_FILES = \
 	%D%/unit/pages_test.h \
 	%D%/unit/fates.h \
 	%D%/unit/held_test.h \
+	%D%/unit/central_test.h \
 	%D%/unit/rig_test.h \
 	%D%/unit/scavenge_test.h \
 	$(NULL)
