@@ -114,7 +114,7 @@ struct heap {
 	uint64_t	 heard[SH_WANT_WORDS];	/* hints left up, see sweep_wants */
 	bool		 heard_sweep;	/* likewise */
 	uint64_t	 next_decay;	/* ns */
-	uint64_t	 provisioned;	/* bytes of all targets */
+	uint64_t	 provisioned[2]; /* bytes of all targets; of passed-on runs */
 	uint32_t	 sweep_at;	/* next id of the paced sweep */
 	uint16_t	 empties[SPAN_CLASSES];	/* seen LISTED and empty */
 	struct waiter	*waiters;

@@ -26,8 +26,8 @@ static uint64_t span_bytes(const struct heap *h, uint32_t spc)
 }
 
 /*
- * What all provisioned spans together may be: little of a small heap, but for runs
- * that are passed on.
+ * What all provisioned spans together may be: little of a small heap.  Runs that
+ * are passed on have an allowance of their own, or they would leave others none.
  */
 static uint64_t provision_most(const struct heap *h, bool passed_on)
 {
@@ -53,9 +53,11 @@ static uint8_t wanted_length(struct heap *h, uint32_t spc)
 /* So many spans, as long as who ran low last wants them. */
 static void set_target(struct heap *h, uint32_t spc, uint32_t n)
 {
-	uint64_t most = provision_most(h, spc_passed_on(spc)), each;
-	uint64_t bytes = spc_passed_on(spc) ? CENTRAL_RUN_BYTES : TARGET_BYTES;
-	uint64_t rest = h->provisioned - h->target[spc] * span_bytes(h, spc);
+	bool passed_on = spc_passed_on(spc);
+	uint64_t most = provision_most(h, passed_on), each;
+	uint64_t bytes = passed_on ? CENTRAL_RUN_BYTES : TARGET_BYTES;
+	uint64_t *all = &h->provisioned[passed_on];
+	uint64_t rest = *all - h->target[spc] * span_bytes(h, spc);
 
 	h->length[spc] = n ? wanted_length(h, spc) : 0;
 	each = span_bytes(h, spc);
@@ -63,7 +65,7 @@ static void set_target(struct heap *h, uint32_t spc, uint32_t n)
 		n = (uint32_t)(bytes / each);
 	while (n && rest + n * each > most)
 		n /= 2;
-	h->provisioned = rest + n * each;
+	*all = rest + n * each;
 	h->target[spc] = (uint16_t)n;
 }
 
@@ -259,7 +261,7 @@ void sweep_all(struct heap *h, bool keep_targets)
 
 	if (!keep_targets) {
 		memset(h->target, 0, sizeof(h->target));
-		h->provisioned = 0;
+		memset(h->provisioned, 0, sizeof(h->provisioned));
 	}
 	memset(h->empties, 0, sizeof(h->empties));
 	h->sweep_at = 0;
