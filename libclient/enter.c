@@ -9,12 +9,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "libclient/client.h"
 
 #define JOIN_TURN_MS	10
+#define CANCEL_AS_IT_IS	(-1)
 
 /* Arrays empty and full at once, no page ours: what every thread starts with. */
 static struct mcache nothing;
@@ -94,7 +96,8 @@ static bool usable(mh_heap *h)
 /*
  * Until leave() a signal handler finds no heap, so that its calls come here
  * and not to an array that is being filled or flushed; and the thread is not
- * cancelled, or it would take the locks with it that it holds.
+ * cancelled, or it would take the locks with it that it holds.  (With the only
+ * thread the process ends, and whoever waits for them.)
  */
 bool begin(void)
 {
@@ -108,7 +111,9 @@ bool begin(void)
 	tls.after = tls.heap;
 	tls.heap = NULL;
 	order_for_recovery();
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &tls.cancel);
+	tls.cancel = CANCEL_AS_IT_IS;
+	if (!__libc_single_threaded)
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &tls.cancel);
 	return true;
 }
 
@@ -141,7 +146,8 @@ void leave(void)
 	order_for_recovery();
 	tls.inside = false;
 	order_for_recovery();
-	pthread_setcancelstate(cancel, NULL);
+	if (unlikely(cancel != CANCEL_AS_IT_IS))
+		pthread_setcancelstate(cancel, NULL);
 }
 
 static struct mcache *find_mcache(mh_heap *h)

@@ -66,6 +66,12 @@ int seg_view(struct seg *ret_sg, void *heap, uint64_t heap_bytes,
 /* Consistent copy of a FREE-or-used span's geometry; false: a miss [G1]. */
 bool geom_read(const struct seg *sg, span_id id, struct geom *ret_g);
 
+/* Is the copy what the entry says yet?  Of a span that can't be FREE meanwhile. */
+static inline bool geom_same(const struct seg *sg, const struct geom *g)
+{
+	return ld_acq(&sg->geom[g->id.n].seq) == g->gen << 1;	/* [G1] */
+}
+
 /* The span on a page as the page map says; geometry must confirm it. */
 bool geom_of_page(const struct seg *sg, pgno page, struct geom *ret_g);
 

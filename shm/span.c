@@ -147,7 +147,9 @@ bool span_freed(const struct seg *sg, const struct geom *g, struct party me)
 		return false;
 	if (!span_move(sg, g->id, &w, SPAN_OWNED, me))
 		return false;
-	/* Nothing read before the CAS is used after it: it may be a new span. */
+	/* What was read before the CAS may be of the span that it was then. */
+	if (geom_same(sg, g))
+		return span_dispose(sg, g, me) == SPAN_LISTED;
 	return geom_read(sg, g->id, &now) &&
 	       span_dispose(sg, &now, me) == SPAN_LISTED;
 }
