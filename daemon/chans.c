@@ -106,7 +106,7 @@ static void make(struct heap *h, uint32_t i, const char *text,
 
 	for (uint32_t k = 0; k < capacity; k++)
 		st_rel(&places(h, i)[chan_index(capacity - 1, k)].seq, /* [M1] */
-		       place_seq(base + k, PLACE_EMPTY, 0));
+		       place_empty(base + k));
 	st_rlx(&h->sg.chans[i].head, base);			/* [M2] */
 	st_rlx(&h->sg.chans[i].tail, base);			/* [M2] */
 	memcpy(words, text, strlen(text));
@@ -165,7 +165,7 @@ int chan_open(struct heap *h, const char *text, uint32_t capacity, uint32_t only
 static void let_go(struct heap *h, const struct chan *ch, struct sh_place *p,
 		   uint64_t seq)
 {
-	held_unqueue(h, ld_acq(&p->handle), ch, place_pos(seq)); /* [M1] */
+	held_unqueue(h, ld_acq(&p->handle), ch, seq);		/* [M1] */
 	chan_emptied(ch, place_pos(seq));
 }
 
@@ -176,7 +176,7 @@ static void drain(struct heap *h, const struct chan *ch)
 		uint64_t seq = ld_acq(&p->seq);			/* [M1] */
 
 		if (place_state(seq) == PLACE_FULL &&
-		    chan_claim(ch, place_pos(seq), MOVER_DAEMON))
+		    chan_claim(ch, seq, MOVER_DAEMON))
 			let_go(h, ch, p, seq);
 		else if (place_state(seq) == PLACE_TAKING &&
 			 place_taker(seq) == MOVER_DAEMON)

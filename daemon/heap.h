@@ -277,11 +277,11 @@ void held_recover(struct heap *h, struct party dead);
 /* At a start: what the last daemon was freeing, or had half named.  0, -ENOMEM. */
 int held_mend(struct heap *h);
 /*
- * QUEUED at a place that is ours alone: the word says so no more, and the object
- * is freed if nobody holds it.
+ * QUEUED at a place that is ours alone, as seq says it: the word says so no more, and
+ * the object is freed if nobody holds it.
  */
 void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
-		  uint64_t pos);
+		  uint64_t seq);
 /* Is a client about to hold an object of the span, which is OWNED by us? */
 bool held_watched(const struct heap *h, span_id id);
 

@@ -81,7 +81,7 @@ void held_uncover(struct heap *h, uint64_t handle)
 }
 
 void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
-		  uint64_t pos)
+		  uint64_t seq)
 {
 	struct sh_holder *word;
 	struct holders w, to;
@@ -94,7 +94,7 @@ void held_unqueue(struct heap *h, uint64_t handle, const struct chan *ch,
 	word = &geom_holders(&h->sg, &g)[slot];
 	do {
 		w = holders_read(word);
-		if (!holders_at(w, ch, pos))
+		if (!holders_at(w, ch, seq))
 			return;
 		to = holders_bits(w);
 		if (holders_none(to))
@@ -123,17 +123,17 @@ static bool without(struct heap *h, struct holders w, uint32_t dead,
 	uint32_t tag = holders_tag(w);
 	bool his = tag != TAG_NO && holders_mover(w) == dead;
 
-	*to = holders_without(w, dead);
+	*to = holders_without(w, holder_bit(dead));
 	if (tag == TAG_BORN || tag == TAG_FREEING) {
 		*to = holders_freeing(MOVER_DAEMON);
 		return his;
 	}
-	if (tag == TAG_QUEUED && (!his || chan_has(&h->sg, w, handle)))
-		return holders_has(w, dead);
+	if (holders_queue(w) && (!his || chan_has(&h->sg, w, handle)))
+		return holders_has(w, holder_bit(dead));
 	*to = holders_bits(*to);
 	if (holders_none(*to))
 		*to = holders_freeing(MOVER_DAEMON);
-	return his || holders_has(w, dead);
+	return his || holders_has(w, holder_bit(dead));
 }
 
 /* One CAS of what the dead one did to the word.  True: the slot is to be freed. */

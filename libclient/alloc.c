@@ -125,7 +125,6 @@ static void *alloc_spc(mh_heap *h, uint32_t spc, bool nowait)
 }
 
 #define FLAGS_KNOWN	(MH_ZERO | MH_SHARED | MH_HELD | MH_NOWAIT | 0x1f0000u)
-#define HELD_LEAST	64u	/* bytes of a held object */
 
 static void *alloc_any(mh_heap *h, size_t size, size_t align, unsigned flags)
 {
@@ -147,7 +146,7 @@ static void *alloc_any(mh_heap *h, size_t size, size_t align, unsigned flags)
 			 flags & MH_NOWAIT);
 }
 
-void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags)
+static APART void *alloc_flagged(mh_heap *h, size_t size, unsigned flags)
 {
 	unsigned log2 = flags >> 16 & 0x1f;
 	void *p;
@@ -161,6 +160,16 @@ void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags)
 	if (p && flags & MH_ZERO)
 		memset(p, 0, size);
 	return p;
+}
+
+HOT void *mh_alloc_flags(mh_heap *h, size_t size, unsigned flags)
+{
+	void *p = NULL;
+
+	if (flags == MH_HELD && likely(tls.heap == h) &&
+	    size - HELD_LEAST <= SC_SMALL_MAX - HELD_LEAST)
+		p = alloc_held_fast(h, size);
+	return likely(p != NULL) ? p : alloc_flagged(h, size, flags);
 }
 
 void *mh_zalloc(mh_heap *h, size_t size)

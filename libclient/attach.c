@@ -149,7 +149,7 @@ mh_heap *attach_view(const char *name, unsigned flags, const struct seg *sg,
 		pthread_mutex_unlock(&table);
 		return NULL;
 	}
-	h->r->me = me;
+	set_me(h, me);
 	h->r->epoch = ld_acq(&sg->hdr->epoch);			/* [H1] */
 	st_rel(&h->r->live, h->serial);				/* [A1] */
 	h->refs = 1;

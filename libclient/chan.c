@@ -29,15 +29,16 @@ static inline void note_chan(mh_chan *c)
 /* NO -> QUEUED at pos; keep: we hold it more than once.  0 or -EBUSY. */
 static int queue_word(mh_chan *c, struct sh_holder *word, bool keep, uint64_t pos)
 {
-	uint32_t me = c->h->r->me.slot;
+	const struct rights *r = c->h->r;
 	struct holders w, to;
 
 	do {
 		w = holders_read(word);
 		if (holders_tag(w) != TAG_NO)
 			return -EBUSY;
-		to = keep ? w : holders_without(w, me);
-	} while (!holders_cas(word, w, holders_queued(to, &c->ch, pos, me)));
+		to = keep ? w : holders_without(w, r->bit);
+	} while (!holders_cas(word, w,
+			      holders_queued(to, &c->ch, pos, r->me.slot)));
 	return 0;
 }
 
@@ -53,14 +54,14 @@ static void requeue_word(mh_chan *c, struct sh_holder *word, uint64_t to_pos)
 }
 
 /* QUEUED, and we alone may change that: it is ours, with our bit. */
-static void own_word(mh_chan *c, struct sh_holder *word)
+static COLD void own_word(mh_chan *c, struct sh_holder *word)
 {
-	uint32_t me = c->h->r->me.slot;
 	struct holders w;
 
 	do
 		w = holders_read(word);
-	while (!holders_cas(word, w, holders_with(holders_bits(w), me)));
+	while (!holders_cas(word, w,
+			    holders_with(holders_bits(w), c->h->r->bit)));
 }
 
 /* Threads may share the handle: what one has sent, none goes below. */
@@ -75,61 +76,100 @@ static inline void raise_mine(mh_chan *c, uint64_t to)
 			;
 }
 
+/* What is handed over: the object, as it was looked up, and the time. */
+struct message {
+	const struct held_at *at;
+	uint64_t handle;
+	uint32_t now;
+	bool	 keep;		/* we hold it more than once */
+};
+
+/* Somebody was faster at *pos: on from there.  0, or -EAGAIN: ours as before. */
+static COLD int put_after(mh_chan *c, const struct message *m, uint64_t *pos)
+{
+	uint32_t me = c->h->r->me.slot;
+
+	while (chan_room(&c->ch, pos)) {
+		requeue_word(c, m->at->word, *pos);
+		if (chan_fill(&c->ch, *pos, m->handle, me, m->now))
+			return 0;
+	}
+	own_word(c, m->at->word);
+	return -EAGAIN;
+}
+
 /*
  * One attempt.  0: it is in the channel, at *pos.  -EAGAIN: no room, and nothing
  * has changed; -EBUSY.
  */
-static int put(mh_chan *c, const struct held_at *at, bool keep, uint64_t handle,
-	       uint64_t *pos)
+static inline int put(mh_chan *c, const struct message *m, uint64_t *pos)
 {
-	bool queued = false;
+	uint32_t me = c->h->r->me.slot;
 
 	*pos = ld_rlx(&c->mine);				/* [A1] */
-	while (chan_room(&c->ch, pos)) {
-		if (!queued && queue_word(c, at->word, keep, *pos))
-			return -EBUSY;
-		if (queued)
-			requeue_word(c, at->word, *pos);
-		queued = true;
-		if (chan_fill(&c->ch, *pos, handle)) {
-			raise_mine(c, *pos + 1);
-			return 0;
-		}
-	}
-	if (queued)
-		own_word(c, at->word);
-	return -EAGAIN;
+	if (!chan_room(&c->ch, pos))
+		return -EAGAIN;
+	if (queue_word(c, m->at->word, m->keep, *pos))
+		return -EBUSY;
+	if (unlikely(!chan_fill(&c->ch, *pos, m->handle, me, m->now)) &&
+	    put_after(c, m, pos))
+		return -EAGAIN;
+	raise_mine(c, *pos + 1);
+	return 0;
 }
 
 /* The channel was removed while it was put there: is it still ours to have back? */
 static COLD int put_too_late(mh_chan *c, const struct held_at *at, uint64_t pos)
 {
-	if (!chan_claim(&c->ch, pos, c->h->r->me.slot))
+	uint32_t me = c->h->r->me.slot;
+
+	if (!chan_claim(&c->ch, place_full(pos, me), me))
 		return 0;		/* somebody has it, or the daemon */
 	own_word(c, at->word);
 	chan_emptied(&c->ch, pos);
 	return -EPIPE;
 }
 
-/* 0, -EAGAIN, -EBUSY, -EPIPE, -EINVAL, -EDEADLK. */
-static int try_send(mh_chan *c, const struct held_at *at, uint64_t handle)
+/* [M5] After the place is FULL: who removes the channel looks after. */
+static inline int put_open(mh_chan *c, const struct message *m)
 {
-	struct holds *t = holds_of(c->h, at);
 	uint64_t pos;
+	int r = chan_is_open(&c->ch) ? put(c, m, &pos) : -EPIPE;
+
+	return likely(r || chan_is_open(&c->ch)) ? r :
+	       put_too_late(c, m->at, pos);
+}
+
+/* 0, -EAGAIN, -EBUSY, -EPIPE, -EINVAL. */
+static inline int send_now(mh_chan *c, const void *p, uint32_t now)
+{
+	mh_heap *h = c->h;
+	const struct held_at *at = held_look(h, (uint64_t)((const char *)p -
+							   h->arena));
+	struct holds *t = likely(at) ? holds_of(h, at) : NULL;
+	struct message m = { .at = at, .now = now };
 	uint32_t was;
 	int r;
 
 	if (unlikely(!t))
 		return -EINVAL;
-	r = count_begin(&t->n[at->slot], &was);
-	if (r)
-		return r;
-	r = !was ? -EINVAL : !chan_is_open(&c->ch) ? -EPIPE :
-	    put(c, at, was > 1, handle, &pos);
-	/* [M5] After the place is FULL: who removes the channel looks after. */
-	if (!r && unlikely(!chan_is_open(&c->ch)))
-		r = put_too_late(c, at, pos);
-	count_end(&t->n[at->slot], was - !r);
+	was = count_take(&t->n[at->slot]);
+	m.handle = handle_at(h, at);
+	m.keep = was > 1;
+	r = likely(was) ? put_open(c, &m) : -EINVAL;
+	count_put(&t->n[at->slot], was - !r);
+	return r;
+}
+
+/* One attempt; -EDEADLK, too. */
+static int try_send(mh_chan *c, const void *p, uint32_t now)
+{
+	int r;
+
+	if (unlikely(!counting_begin()))
+		return -EDEADLK;
+	r = send_now(c, p, now);
+	counting_end();
 	return r;
 }
 
@@ -148,37 +188,34 @@ static COLD int refuse_send(mh_chan *c, const void *p, int r)
 		      "heap %s: mh_chan_send(%p): %s", c->h->name, p, why);
 }
 
-static bool at_of(mh_chan *c, const void *p, struct held_at *ret_at,
-		  uint64_t *ret_handle)
+static APART int wait_and_send(mh_chan *c, const void *p, int timeout_ms)
 {
-	mh_heap *h = c->h;
-	uint64_t off = (uint64_t)((const char *)p - h->arena);
-	struct geom g;
+	struct waiting w = wait_begin(c, WAIT_TO_SEND, timeout_ms);
+	int r = -EAGAIN, over = 0;
 
-	if (off >= h->sg.geo.reserve_bytes || !held_find(&h->sg, off, ret_at))
-		return false;
-	g.gen = ret_at->gen;
-	*ret_handle = handle_make(&h->sg, &g, off);
-	return true;
+	while (r == -EAGAIN && !(over = wait_more(&w)))
+		r = try_send(c, p, chan_clock());
+	return wait_end(&w, over ? over : r);
 }
 
 /* Without a wake. */
-static int send_one(mh_chan *c, void *p, int timeout_ms)
+static inline int send_one(mh_chan *c, const void *p, int timeout_ms)
 {
-	struct waiting w;
-	uint64_t handle;
-	struct held_at at;
-	int r, over = 0;
+	int r = try_send(c, p, chan_clock());
 
-	if (unlikely(!at_of(c, p, &at, &handle)))
-		return -EINVAL;
-	r = try_send(c, &at, handle);
-	if (likely(r != -EAGAIN) || !timeout_ms)
-		return r;
-	w = wait_begin(c, WAIT_TO_SEND, timeout_ms);
-	while (r == -EAGAIN && !(over = wait_more(&w)))
-		r = try_send(c, &at, handle);
-	return wait_end(&w, over ? over : r);
+	return likely(r != -EAGAIN) || !timeout_ms ? r :
+	       wait_and_send(c, p, timeout_ms);
+}
+
+/* Of those after the first, as many as there is room for; how many, in all. */
+static size_t send_more(mh_chan *c, void **p, size_t n, int *ret_r)
+{
+	uint32_t now = chan_clock();
+	size_t done = 1;
+
+	while (done < n && !(*ret_r = try_send(c, p[done], now)))
+		done++;
+	return done;
 }
 
 int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
@@ -198,38 +235,19 @@ int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
 size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 {
 	size_t done = 0;
-	int r = 0;
+	int r;
 
 	if (!n || chan_usable(c))
 		return 0;
 	note_chan(c);
-	for (; done < n; done++) {
-		r = send_one(c, p[done], done ? 0 : timeout_ms);
-		if (r)
-			break;
-	}
-	if (done)
+	r = send_one(c, p[0], timeout_ms);
+	if (!r) {
+		done = send_more(c, p, n, &r);
 		chan_wake(&c->ch.c->items, (uint32_t)done);
+	}
 	if (r)
 		refuse_send(c, p[done], r);
 	return done;
-}
-
-/* Claimed, so that the object is there, and what the look before said is true. */
-static int own(mh_chan *c, const struct held_at *at)
-{
-	_Atomic uint32_t *n = &holds_of(c->h, at)->n[at->slot];
-	uint32_t was;
-	int r = count_begin(n, &was);
-
-	if (r)
-		return r;
-	note_held(c->h, at->spc);
-	own_word(c, at->word);
-	tls.held = *at;			/* its drop will be next */
-	tls.held_serial = c->h->serial;
-	count_end(n, was + 1);
-	return 0;
 }
 
 /* While the place's CAS waits for its line, these come, too. */
@@ -239,48 +257,90 @@ static inline void fetch_message(mh_heap *h, const struct held_at *at)
 	__builtin_prefetch(h->arena + at->off);
 }
 
-/* 0 and the message, -EAGAIN, -EPIPE, -ENOMEM. */
-static int try_recv(mh_chan *c, void **ret_p)
+/* Claimed, so that the object is there, and what the look before said is true. */
+static inline void own(mh_chan *c, const struct held_at *at, struct holds *t)
 {
-	mh_heap *h = c->h;
-	uint64_t pos, handle;
-	struct held_at at;
-	bool known;
-	int r;
+	const struct rights *r = c->h->r;
+	uint32_t was = count_take(&t->n[at->slot]);
 
-	for (;;) {
-		if (!chan_next(&c->ch, &pos, &handle))
-			return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
-		known = held_find(&h->sg, handle_offset(&h->sg, handle), &at);
-		/* Memory to count the message's holds is there before. */
-		if (unlikely(known && !holds_of(h, &at)) &&
-		    holds_missing(h, at.id, at.slots))
-			return -errno;
-		if (likely(known))
-			fetch_message(h, &at);
-		if (!chan_claim(&c->ch, pos, h->r->me.slot))
-			continue;
-		if (likely(known))
-			break;
-		chan_emptied(&c->ch, pos);	/* somebody has scribbled */
-	}
-	r = own(c, &at);
-	chan_emptied(&c->ch, pos);
-	*ret_p = h->arena + at.off;
-	return r;
+	note_held(c->h, at->spc);
+	if (unlikely(!held_take(at->word, r->bit, r->me.slot)))
+		own_word(c, at->word);
+	count_put(&t->n[at->slot], was + 1);
 }
 
-static int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
+/* The first message that there is, TAKING by us.  0, -EAGAIN, -EPIPE, HOLDS_MISSING. */
+static inline int claim_next(mh_chan *c, uint64_t *ret_seq,
+			     const struct held_at **ret_at, struct holds **ret_t)
 {
-	int r = try_recv(c, ret_p), over = 0;
-	struct waiting w;
+	mh_heap *h = c->h;
+	uint64_t handle;
 
-	if (likely(r != -EAGAIN) || !timeout_ms)
-		return r;
-	w = wait_begin(c, WAIT_TO_RECEIVE, timeout_ms);
+	while (chan_next(&c->ch, ret_seq, &handle)) {
+		*ret_at = held_look(h, handle_offset(&h->sg, handle));
+		if (likely(*ret_at)) {
+			*ret_t = holds_of(h, *ret_at);
+			/* Memory to count the message's holds is there before. */
+			if (unlikely(!*ret_t))
+				return HOLDS_MISSING;
+			fetch_message(h, *ret_at);
+		}
+		if (!chan_claim(&c->ch, *ret_seq, h->r->me.slot))
+			continue;
+		if (likely(*ret_at))
+			return 0;
+		/* Somebody has scribbled. */
+		chan_emptied(&c->ch, place_pos(*ret_seq));
+	}
+	return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
+}
+
+static int try_recv(mh_chan *c, void **ret_p);
+
+static COLD int recv_first_of_span(mh_chan *c, void **ret_p)
+{
+	struct held_at at = tls.held;
+
+	return holds_missing(c->h, at.id, at.slots) ? -errno :
+	       try_recv(c, ret_p);
+}
+
+/* 0 and the message, -EAGAIN, -EPIPE, -ENOMEM, -EDEADLK. */
+static int try_recv(mh_chan *c, void **ret_p)
+{
+	const struct held_at *at;
+	struct holds *t;
+	uint64_t seq;
+	int r;
+
+	if (unlikely(!counting_begin()))
+		return -EDEADLK;
+	r = claim_next(c, &seq, &at, &t);
+	if (likely(!r)) {
+		own(c, at, t);
+		chan_emptied(&c->ch, place_pos(seq));
+		*ret_p = c->h->arena + at->off;
+	}
+	counting_end();
+	return likely(r != HOLDS_MISSING) ? r : recv_first_of_span(c, ret_p);
+}
+
+static APART int wait_and_recv(mh_chan *c, void **ret_p, int timeout_ms)
+{
+	struct waiting w = wait_begin(c, WAIT_TO_RECEIVE, timeout_ms);
+	int r = -EAGAIN, over = 0;
+
 	while (r == -EAGAIN && !(over = wait_more(&w)))
 		r = try_recv(c, ret_p);
 	return wait_end(&w, over ? over : r);
+}
+
+static inline int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
+{
+	int r = try_recv(c, ret_p);
+
+	return likely(r != -EAGAIN) || !timeout_ms ? r :
+	       wait_and_recv(c, ret_p, timeout_ms);
 }
 
 static COLD void refuse_recv(mh_chan *c, int r)
@@ -320,18 +380,18 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 {
 	size_t done = 0;
-	int r = 0;
+	int r;
 
 	if (!n || chan_usable(c))
 		return 0;
 	note_chan(c);
-	for (; done < n; done++) {
-		r = recv_one(c, &out[done], done ? 0 : timeout_ms);
-		if (r)
-			break;
-	}
-	if (done)
+	r = recv_one(c, &out[0], timeout_ms);
+	if (!r) {
+		for (done = 1; done < n; done++)
+			if ((r = try_recv(c, &out[done])))
+				break;
 		chan_wake(&c->ch.c->room, (uint32_t)done);
+	}
 	if (done < n)
 		nothing_came(c, r);
 	return done;

@@ -20,14 +20,30 @@ struct mh_chan {
 	struct chan_watch *_Atomic watch; /* [A1] chanfd.c; NULL: none */
 };
 
+int chan_unusable(mh_chan *c);	/* says why not; 0: now it is */
+
 /* Is it there, is the heap attached, may we hold?  0, or refused. */
-int chan_usable(mh_chan *c);
+static inline int chan_usable(mh_chan *c)
+{
+	const mh_heap *h = c->h;
+
+	return likely(h->attached && h->serial == c->serial && !tls.counting &&
+		      h->r->me.slot - 1 < SH_HOLDERS - 1) ? 0 :
+	       chan_unusable(c);
+}
 
 /* chanwait.c */
 /* Says that one is about to sleep there: then looks again, then sleeps. */
 uint32_t chan_drowsy(_Atomic uint32_t *word);
+#define MAY_SLEEP	1u
+void chan_wake_some(_Atomic uint32_t *word, uint32_t n);
+
 /* n messages, or places: wakes as many who sleep there, if anybody may. */
-void chan_wake(_Atomic uint32_t *word, uint32_t n);
+static inline void chan_wake(_Atomic uint32_t *word, uint32_t n)
+{
+	if (unlikely(ld_sc(word) & MAY_SLEEP))			/* [M3] */
+		chan_wake_some(word, n);
+}
 
 /* Between attempts: spins, then drowsy, an attempt, asleep, and so on. */
 struct waiting {

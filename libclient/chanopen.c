@@ -12,18 +12,16 @@
 _Static_assert(MH_EXCL == CHAN_ONLY_NEW && MH_EXISTING == CHAN_ONLY_THERE,
 	       "passed on to the daemon");
 
-int chan_usable(mh_chan *c)
+COLD int chan_unusable(mh_chan *c)
 {
 	mh_heap *h = c->h;
 
-	if (unlikely(!h->attached || h->serial != c->serial))
+	if (!h->attached || h->serial != c->serial)
 		return refuse(EINVAL, "the channel's heap is not attached");
-	if (unlikely(tls.counting))
+	if (tls.counting)
 		return refuse(EDEADLK, "called from a signal handler that "
 			      "interrupted the like");
-	if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1))
-		return may_hold(h);
-	return 0;
+	return may_hold(h);
 }
 
 static int bad_open(mh_heap *h, const char *name, unsigned capacity,

@@ -21,7 +21,6 @@
 #define SPIN_LEAST_NS	2000	/* between attempts, before one sleeps ... */
 #define SPIN_MOST_NS	32000	/* ... as long as that was worth it lately */
 #define TURN_MS		2000
-#define MAY_SLEEP	1u
 
 static int64_t clock_ns(void)
 {
@@ -67,18 +66,12 @@ uint32_t chan_drowsy(_Atomic uint32_t *word)
 }
 
 /* Who wakes nobody takes the bit down, unless somebody came since. */
-static COLD void wake_some(_Atomic uint32_t *word, uint32_t n)
+COLD void chan_wake_some(_Atomic uint32_t *word, uint32_t n)
 {
 	uint32_t w = add_sc(word, 2) + 2;			/* [M3] */
 
 	if (syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0) == 0)
 		cas_sc(word, &w, w & ~MAY_SLEEP);		/* [M3] */
-}
-
-void chan_wake(_Atomic uint32_t *word, uint32_t n)
-{
-	if (unlikely(ld_sc(word) & MAY_SLEEP))			/* [M3] */
-		wake_some(word, n);
 }
 
 /* Threads that share the handle share what was learnt; a hint. */

@@ -115,6 +115,7 @@ struct rights {
 	pthread_mutex_t	 join, pool, calls;
 	pthread_cond_t	 cell_free;
 	struct party	 me;
+	struct holders	 bit;		/* ours in a holder word; none: may not hold */
 	uint64_t	 nonce;
 	uint32_t	 epoch;		/* of the daemon we talked to last */
 	uint32_t	 cells;		/* bit: request cell in use */
@@ -346,6 +347,13 @@ static inline uint64_t ps_takeable(struct pspan *ps, uint32_t w)
 	if (bits && ps->parked)
 		bits &= ld_acq(&ps->live[w]);		/* [L1] */
 	return bits;
+}
+
+static inline void set_me(mh_heap *h, struct party me)
+{
+	h->r->bit = me.slot < SH_HOLDERS ? holder_bit(me.slot) :
+		    (struct holders){ 0, 0 };
+	h->r->me = me;
 }
 
 static inline struct pclass *pclass_of(mh_heap *h, uint32_t spc)

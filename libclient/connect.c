@@ -306,7 +306,7 @@ static int settle(mh_heap *h, int fd, const struct wire_welcome *w,
 	if (r)
 		return r;
 	if (!h->r->me.slot)	/* resumed: the same, and others read it */
-		h->r->me = (struct party){ w->slot, w->gen };
+		set_me(h, (struct party){ w->slot, w->gen });
 	h->r->nonce = w->nonce;
 	h->r->epoch = w->epoch;
 	memcpy(h->daemon_version, w->daemon_version, sizeof(h->daemon_version));

@@ -14,6 +14,19 @@
 #include "libclient/seen.h"
 #include "shm/parked.h"
 
+const struct held_at *held_look_on(const mh_heap *h, uint64_t off)
+{
+	if (likely(tls.held_serial == h->serial) &&
+	    held_beside(&tls.held, off) && likely(held_there(h, &tls.held)))
+		return &tls.held;
+	tls.held_serial = 0;
+	if (unlikely(off >= h->sg.geo.reserve_bytes ||
+		     !held_find(&h->sg, off, &tls.held)))
+		return NULL;
+	tls.held_serial = h->serial;
+	return &tls.held;
+}
+
 /* Under rights.pool, so that of two threads at once one makes it. */
 struct holds *holds_make(mh_heap *h, span_id id, uint32_t slots)
 {
@@ -73,7 +86,7 @@ int hold_now(mh_heap *h, const struct held_at *at)
 	was = count_take(n);
 	if (likely(!was)) {
 		note_held(h, at->spc);
-		r = held_hold(at->word, h->r->me.slot) ? 0 : -ESTALE;
+		r = held_hold(at->word, h->r->bit) ? 0 : -ESTALE;
 	}
 	count_put(n, r ? 0 : was + 1);
 	return r;
@@ -108,16 +121,16 @@ static COLD bool room_made(mh_heap *h, uint32_t i)
 /* A slot of a span of ours, FREEING by us, goes on this thread's array. */
 static bool push_held(mh_heap *h, void *p, const struct held_at *at)
 {
-	uint64_t page = (uint64_t)((char *)p - h->arena) >> PAGE_SHIFT;
-	uint32_t i = array_index(at->spc);
 	_Atomic uint8_t *parked;
+	uint32_t i;
 	char *top;
 
 	for (bool again = false; ; again = true) {
-		uint64_t w = pt_load(h, page);
+		uint64_t w = pt_load(h, at->off >> PAGE_SHIFT);
 
 		if (tls.heap != h || (uint16_t)w != HELD_PAGE * sizeof(char *))
 			return false;
+		i = array_index(at->spc);
 		parked = &pt_pspan(w)->parked[at->slot];
 		top = ld_rlx(&tls.mc->a.top[i]);		/* [A1] */
 		if (likely(top < tls.mc->a.limit[i]))
@@ -132,6 +145,15 @@ static bool push_held(mh_heap *h, void *p, const struct held_at *at)
 	return true;
 }
 
+/* For people.  A process with one thread needs no atomic for it. */
+static void count_one(_Atomic uint64_t *n)
+{
+	if (likely(__libc_single_threaded))
+		st_rlx(n, ld_rlx(n) + 1);			/* [C1] */
+	else
+		add_rlx(n, 1);					/* [C1] */
+}
+
 /* FREEING by us. */
 static void free_held(mh_heap *h, const struct held_at *at)
 {
@@ -142,7 +164,7 @@ static void free_held(mh_heap *h, const struct held_at *at)
 		return;
 	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
 	andnot_sc(at->live, 1ull << at->slot % 64);		/* [L1] */
-	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
+	count_one(&my_slot(h)->remote_frees);
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
 		settle(h, at->id);
@@ -152,8 +174,8 @@ static inline __attribute__((always_inline))
 int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
 {
 	struct holds *t = holds_of(h, at);
-	uint32_t was, me = h->r->me.slot;
 	_Atomic uint32_t *n;
+	uint32_t was;
 
 	*ret_last = false;
 	if (unlikely(!t))
@@ -161,7 +183,8 @@ int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
 	n = &t->n[at->slot];
 	was = count_take(n);
 	if (was == 1)
-		*ret_last = held_drop(at->word, me, me) == HELD_BY_NONE;
+		*ret_last = held_drop(at->word, h->r->bit, h->r->me.slot) ==
+			    HELD_BY_NONE;
 	count_put(n, was ? was - 1 : 0);
 	return was ? 0 : -EINVAL;
 }
@@ -259,10 +282,11 @@ static inline void fetch_next(const struct mcache *mc, uint32_t i,
 }
 
 /* Unparked before it leaves the array, as any slot; the word is there before. */
-static void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
+static inline void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	char *top = ld_rlx(&mc->a.top[i]);			/* [A1] */
-	uint32_t me = h->r->me.slot, slot, was;
+	const struct holders bit = h->r->bit;
+	uint32_t slot, was;
 	_Atomic uint32_t *n;
 	struct slot_ref *e;
 	struct pspan *ps;
@@ -280,12 +304,18 @@ static void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 	if (unlikely(count_begin(n, &was)))
 		return refuse_null(EDEADLK, "called from a signal handler that "
 				   "interrupted the like");
-	held_born(&ps->holders[slot], me);
+	held_born(&ps->holders[slot], bit, h->r->me.slot);
 	st_rlx(e->parked, 0);					/* [P1] */
-	held_open(&ps->holders[slot], me);
+	held_open(&ps->holders[slot], bit);
 	st_rel(&mc->a.top[i], (char *)e);			/* [A1] */
 	count_end(n, 1);
 	return p;
+}
+
+/* Of the thread's heap h, from the array; NULL: alloc_held() knows why. */
+HOT void *alloc_held_fast(mh_heap *h, size_t size)
+{
+	return pop_held(h, tls.mc, SHARED_ARRAYS + sc_of(size));
 }
 
 static COLD void *alloc_held_slow(mh_heap *h, uint32_t spc, bool nowait)

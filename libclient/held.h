@@ -6,8 +6,8 @@
  * it is private and wiped by a fork.  Whoever changes one sets it BUSY, with the
  * word's CAS in between, so that bit and count go together; other threads wait.
  *
- * A thread remembers the object that it looked at last: hold, use, drop is how one
- * reads, and then the drop need not look.  That, too, is under counting_begin().
+ * A thread remembers what it looked at last: hold, use, drop is how one reads, and
+ * the next is often of the same span.  That, too, is under counting_begin().
  */
 #ifndef LIBCLIENT_HELD_H
 #define LIBCLIENT_HELD_H
@@ -17,6 +17,7 @@
 #include <sys/single_threaded.h>
 
 #include "libclient/client.h"
+#include "shm/handle.h"
 #include "shm/held.h"
 
 /*
@@ -94,15 +95,15 @@ static inline void count_end(_Atomic uint32_t *n, uint32_t now)
 	counting_end();
 }
 
-/* Is what the thread looked at last there, and there yet? */
-static inline bool held_same(const mh_heap *h, uint64_t off)
+/* Is the span that it was in there yet? */
+static inline bool held_there(const mh_heap *h, const struct held_at *at)
 {
-	const struct held_at *at = &tls.held;
-
-	return tls.held_serial == h->serial && at->off == off &&
-	       ld_acq(&h->sg.pagemap[off >> PAGE_SHIFT]) == at->id.n && /* [G2] */
+	return ld_acq(&h->sg.pagemap[at->off >> PAGE_SHIFT]) == at->id.n && /* [G2] */
 	       ld_acq(&h->sg.geom[at->id.n].seq) == at->gen << 1;	/* [G1] */
 }
+
+/* It isn't the same as before. */
+const struct held_at *held_look_on(const mh_heap *h, uint64_t off);
 
 /*
  * The held object at an arena offset, in the thread's own memory until its next
@@ -112,20 +113,23 @@ static inline const struct held_at *held_look(const mh_heap *h, uint64_t off)
 {
 	if (unlikely(!h->attached))
 		return NULL;
-	if (likely(held_same(h, off)))
+	if (likely(tls.held_serial == h->serial && tls.held.off == off &&
+		   held_there(h, &tls.held)))
 		return &tls.held;
-	tls.held_serial = 0;
-	if (unlikely(off >= h->sg.geo.reserve_bytes ||
-		     !held_find(&h->sg, off, &tls.held)))
-		return NULL;
-	tls.held_serial = h->serial;
-	return &tls.held;
+	return held_look_on(h, off);
+}
+
+static inline uint64_t handle_at(const mh_heap *h, const struct held_at *at)
+{
+	const struct geom g = { .gen = at->gen };
+
+	return handle_make(&h->sg, &g, at->off);
 }
 
 /* [O2] Recovery is to look for what we hold in this class. */
 static inline void note_held(mh_heap *h, uint32_t spc)
 {
-	uint32_t sc = spc_size_class(spc);
+	uint32_t sc = spc - span_class(LIFE_HELD, 0);
 	_Atomic uint64_t *known = &h->r->held[sc / 64];
 
 	if (likely(ld_rlx(known) >> sc % 64 & 1))		/* [A1] */
@@ -146,6 +150,9 @@ int may_hold(mh_heap *h);
 int hold_at(mh_heap *h, const struct held_at *at);
 int holds_missing(mh_heap *h, span_id id, uint32_t slots);	/* 0 or refused */
 
+#define HELD_LEAST	64u	/* bytes of a held object */
+
+void *alloc_held_fast(mh_heap *h, size_t size);	/* HELD_LEAST to SC_SMALL_MAX */
 void *alloc_held(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		 bool nowait);
 #endif

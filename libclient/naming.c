@@ -91,9 +91,7 @@ static void watch_end(_Atomic uint32_t *word)
 static bool leads_to(mh_heap *h, uint64_t handle, const struct held_at *at,
 		     uint32_t id)
 {
-	const struct geom g = { .gen = at->gen };
-
-	return at->id.n == id && handle_make(&h->sg, &g, at->off) == handle;
+	return at->id.n == id && handle_at(h, at) == handle;
 }
 
 /* Watched: 0 held, or why not; *ret_at is what it was. */

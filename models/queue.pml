@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queue.pml (after chan.pml): held objects go through a channel of CAP cells, many to many; senders and receivers are
  * killed or stand still anywhere, the daemon that recovers them is itself killable.
- *   cell   EMPTY(pos) -> FULL(object, pos) -> TAKING(object, pos, receiver) -> EMPTY(pos + CAP)
+ *   cell   EMPTY(pos) -> FULL(object, pos, sender) -> TAKING(object, pos, sender, receiver) -> EMPTY(pos + CAP)
  *   word   {.., me} NO -> {..} QUEUED(pos mod MOD, me) -> {.., receiver} NO     pos: which the cell has, or will have
+ *          {me} NO -> {} ALONE(pos mod MOD, me) -> {} BORN(receiver) -> {receiver} BORN -> {receiver} NO    by stores
  * A sender sees EMPTY(pos), writes the word, then CASes the cell: with that the message is there.  A receiver CASes the
  * cell to TAKING, and from then on alone may change the word, and the cell.  Positions that are passed over are voided.
+ * Two may hold an object, and send it to one place: the word is the cell's if its mover is the cell's sender, too.
  * CAP divides MOD, so QUEUED(pos) can't be mistaken for another message's: that would lie in the same cell.
  * Every statement is one machine access to shared memory; d_step = one access (+ ghost updates).
  * Ghost: bel[o] = who believes to hold object o (bits), sent[o] = in the channel.
@@ -27,16 +29,24 @@
 #define NOTAG 0
 #define QUEUED 1
 #define FREEING 2
+#define BORN 3
+#define ALONE 4
+#define SENT(o) (tag[o] == QUEUED || tag[o] == ALONE)
 #define D 7
 #define NONE 9
 #define EMPTY 0
 #define FULL 1
 #define TAKING 2
 #define BIT(p) (1 << (p))
+#ifndef M_ANYSENDER
+#define SENDER(i, o) (cq[i] == mover[o])
+#else
+#define SENDER(i, o) 1
+#endif
 
 byte bits[NO_], tag[NO_], wpos[NO_], mover[NO_];
 bit live[NO_];
-byte cs[CAP], cv[CAP], cp[CAP], cr[CAP];
+byte cs[CAP], cv[CAP], cp[CAP], cr[CAP], cq[CAP];
 byte tail = 0, head = 0;
 byte bel[NO_], last_from = NONE;
 bit sent[NO_];
@@ -73,7 +83,8 @@ inline send(o, p) {
 #ifndef M_CELLFIRST
      d_step { ok = 0;
        if
-       :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); tag[o] = QUEUED; wpos[o] = pos % MOD; mover[o] = p; ok = 1
+       :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = pos % MOD; mover[o] = p; ok = 1;
+          if :: bits[o] -> tag[o] = QUEUED :: else -> tag[o] = ALONE fi
        :: else
        fi }
 #else
@@ -84,13 +95,13 @@ inline send(o, p) {
         d_step { ok = 0;
           if
           :: cs[i] == EMPTY && cp[i] == pos ->
-             cs[i] = FULL; cv[i] = o; ok = 1; sent[o] = 1; bel[o] = bel[o] & (255 - BIT(p))
+             cs[i] = FULL; cv[i] = o; cq[i] = p; ok = 1; sent[o] = 1; bel[o] = bel[o] & (255 - BIT(p))
           :: else
           fi }
         if
         :: ok ->
 #ifdef M_CELLFIRST
-           d_step { bits[o] = bits[o] & (255 - BIT(p)); tag[o] = QUEUED; wpos[o] = pos % MOD; mover[o] = p }
+           d_step { bits[o] = bits[o] & (255 - BIT(p)); tag[o] = ALONE; wpos[o] = pos % MOD; mover[o] = p }
 #endif
            mine = pos + 1;
            if :: tail = pos + 1 :: true fi      /* a hint, written late or never */
@@ -98,11 +109,29 @@ inline send(o, p) {
 #ifdef M_CELLFIRST
            skip
 #else
-           d_step { assert(tag[o] == QUEUED && mover[o] == p); tag[o] = NOTAG; mover[o] = NONE; bits[o] = bits[o] | BIT(p) }
+           d_step { assert(SENT(o) && mover[o] == p); tag[o] = NOTAG; mover[o] = NONE; bits[o] = bits[o] | BIT(p) }
 #endif
         fi
      :: else                                    /* EBUSY: it is in the channel by another holder */
      fi
+  :: else
+  fi
+}
+/* anybody may try: by a name, or because it was told */
+inline hold(o, p) {
+  d_step { v = bits[o]; st = tag[o]; at = wpos[o]; i = mover[o] };
+  if
+#ifdef M_HOLDALONE
+  :: live[o] && (st == NOTAG || st == QUEUED || st == ALONE) ->
+#else
+  :: live[o] && (st == NOTAG || st == QUEUED) && v ->
+#endif
+     d_step {
+       if
+       :: bits[o] == v && tag[o] == st && wpos[o] == at && mover[o] == i ->
+          bits[o] = v | BIT(p); bel[o] = bel[o] | BIT(p)
+       :: else
+       fi }
   :: else
   fi
 }
@@ -132,8 +161,21 @@ inline receive(p) {
 #ifdef M_EMPTYFIRST
      d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
 #endif
-     d_step { assert(live[got] && tag[got] == QUEUED && wpos[got] == pos % MOD);
-       tag[got] = NOTAG; mover[got] = NONE; bits[got] = bits[got] | BIT(p) }
+     d_step { st = tag[got]; assert(live[got] && SENT(got) && wpos[got] == pos % MOD) };
+     if
+     :: st == QUEUED ->
+        d_step { assert(live[got] && tag[got] == QUEUED && wpos[got] == pos % MOD);
+          tag[got] = NOTAG; mover[got] = NONE; bits[got] = bits[got] | BIT(p) }
+     :: else ->
+#ifndef M_NOBORN
+        d_step { tag[got] = BORN; mover[got] = p };
+        d_step { assert(tag[got] == BORN && !bits[got]); bits[got] = BIT(p) };
+        d_step { assert(tag[got] == BORN && bits[got] == BIT(p)); tag[got] = NOTAG; mover[got] = NONE }
+#else
+        d_step { tag[got] = NOTAG; mover[got] = NONE };
+        d_step { assert(!bits[got]); bits[got] = BIT(p) }
+#endif
+     fi;
 #ifndef M_EMPTYFIRST
      d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
 #endif
@@ -149,6 +191,10 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
      :: bel[0] & BIT(me) -> send(0, me)
      :: bel[1] & BIT(me) -> send(1, me)
      :: receive(me)
+#ifdef HOLDS
+     :: !(bel[0] & BIT(me)) -> hold(0, me)
+     :: !(bel[1] & BIT(me)) -> hold(1, me)
+#endif
      :: bel[0] & BIT(me) -> bel[0] = bel[0] & (255 - BIT(me)); letgo(0, BIT(me), me, last);
         if :: last -> d_step { dies(0) } :: else fi
      :: bel[1] & BIT(me) -> bel[1] = bel[1] & (255 - BIT(me)); letgo(1, BIT(me), me, last);
@@ -166,7 +212,7 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
 /* Is o in the channel where its word says?  One access to the cell that the word names. */
 inline in_cell(o, yes) {
   d_step { i = wpos[o] % CAP;
-    yes = (cs[i] != EMPTY && cv[i] == o && cp[i] % MOD == wpos[o])
+    yes = (cs[i] != EMPTY && cv[i] == o && cp[i] % MOD == wpos[o] && SENDER(i, o))
   }
 }
 /* first what p was taking, then what it was sending, held, was freeing */
@@ -178,7 +224,7 @@ inline recover(p) {
      :: cs[c] == TAKING && cr[c] == p ->
         d_step { v = cv[c]; last = 0;
           if
-          :: live[v] && tag[v] == QUEUED && wpos[v] == cp[c] % MOD ->
+          :: live[v] && SENT(v) && wpos[v] == cp[c] % MOD && SENDER(c, v) ->
              tag[v] = NOTAG; mover[v] = NONE;
              if :: !bits[v] -> tag[v] = FREEING; mover[v] = D; last = 1 :: else fi
           :: live[v] && tag[v] == FREEING && mover[v] == D -> last = 1
@@ -194,29 +240,34 @@ inline recover(p) {
   o = 0;
   do
   :: o < NO_ ->
-     if
-     :: live[o] && tag[o] == QUEUED && mover[o] == p ->
+     do                                         /* again, if somebody else's CAS came between */
+     :: live[o] && SENT(o) && mover[o] == p ->
         d_step { w = bits[o]; u = wpos[o] };    /* the word as it was read */
         in_cell(o, yes);
         if
         :: !yes ->
            d_step { last = 0;
              if
-             :: tag[o] == QUEUED && mover[o] == p && bits[o] == w && wpos[o] == u ->
+             :: SENT(o) && mover[o] == p && bits[o] == w && wpos[o] == u ->
                 tag[o] = NOTAG; mover[o] = NONE;
                 if :: !(bits[o] & (255 - BIT(p))) -> bits[o] = 0; tag[o] = FREEING; mover[o] = D; last = 1
                    :: else -> bits[o] = bits[o] & (255 - BIT(p)) fi
              :: else
-             fi }
-           if :: last -> d_step { dies(o) } :: else fi
-        :: else
+             fi };
+           if :: last -> d_step { dies(o) } :: else -> skip fi
+        :: else -> break
         fi
-     :: else
-     fi;
+     :: else -> break
+     od;
+     skip;
      d_step { last = 0;
        if
        :: live[o] && tag[o] == FREEING && mover[o] == p -> mover[o] = D; last = 1
-       :: live[o] && tag[o] != FREEING && (bits[o] & BIT(p)) ->
+#ifndef M_NOBORNRECOVERY
+       :: live[o] && tag[o] == BORN && mover[o] == p -> bits[o] = 0; tag[o] = FREEING; mover[o] = D; last = 1
+       :: live[o] && tag[o] == BORN && mover[o] != p -> skip
+#endif
+       :: live[o] && tag[o] != FREEING && tag[o] != BORN && (bits[o] & BIT(p)) ->
           bits[o] = bits[o] & (255 - BIT(p));
           if :: !bits[o] && tag[o] == NOTAG -> tag[o] = FREEING; mover[o] = D; last = 1 :: else fi
        :: else
@@ -263,7 +314,7 @@ proctype killer() { byte k;
 }
 inline well(k) {
   assert(!live[k] || (tag[k] == NOTAG && bits[k] && bits[k] == bel[k]) ||
-         (tag[k] == QUEUED && sent[k] && cs[wpos[k] % CAP] == FULL && cv[wpos[k] % CAP] == k && bits[k] == bel[k]));
+         (SENT(k) && sent[k] && cs[wpos[k] % CAP] == FULL && cv[wpos[k] % CAP] == k && bits[k] == bel[k]));
   assert(live[k] || !sent[k])
 }
 init {

@@ -43,7 +43,7 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos,
 		if (at == *pos)
 			return LOOK_ROOM;
 		/* Was passed over in an earlier round. */
-		cas_sc(&p->seq, &seq, place_seq(*pos, PLACE_EMPTY, 0)); /* [M1] */
+		cas_sc(&p->seq, &seq, place_empty(*pos)); /* [M1] */
 	} else if (at == *pos) {
 		++*pos;
 	} else if (state == PLACE_TAKING && (*stuck)++ <= ch->mask) {
@@ -54,21 +54,18 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos,
 	return LOOK_AGAIN;
 }
 
-bool chan_room(const struct chan *ch, uint64_t *pos)
+bool chan_room_after(const struct chan *ch, uint64_t *pos)
 {
-	uint64_t tail = ld_rlx(&ch->c->tail), stuck = 0;	/* [M2] */
+	uint64_t stuck = 0;
 	enum look r;
 
-	if (*pos < tail)
-		*pos = tail;
 	do
 		r = look_for_room(ch, pos, &stuck);
 	while (r == LOOK_AGAIN);
 	return r == LOOK_ROOM;
 }
 
-/* Cheap, to some milliseconds; comes round in seven weeks. */
-static uint32_t now_ms(void)
+uint32_t chan_clock(void)
 {
 	struct timespec t;
 
@@ -77,26 +74,12 @@ static uint32_t now_ms(void)
 			  (uint64_t)t.tv_nsec / 1000000);
 }
 
-bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle)
-{
-	struct sh_place *p = chan_place(ch, pos);
-	uint64_t was = ld_acq(&p->handle);			/* [M1] */
-
-	st_rlx(&ch->since[p - ch->places], now_ms());		/* [M6] */
-	if (!cas16_sc(&p->handle, was, place_seq(pos, PLACE_EMPTY, 0), /* [M1] */
-		      handle, place_seq(pos, PLACE_FULL, 0)))
-		return false;
-	if (ld_rlx(&ch->c->tail) <= pos)			/* [M2] */
-		st_rlx(&ch->c->tail, pos + 1);			/* [M2] */
-	return true;
-}
-
 /* Nobody may come to this position any more. */
 static void void_place(const struct chan *ch, struct sh_place *p, uint64_t seq,
 		       uint64_t pos)
 {
 	cas_sc(&p->seq, &seq,					/* [M1] */
-	       place_seq(pos + ch->mask + 1, PLACE_EMPTY, 0));
+	       place_empty(pos + ch->mask + 1));
 }
 
 /* Of a head that is far behind: the first position that may be there still. */
@@ -116,7 +99,7 @@ static bool is_beyond(const struct chan *ch, uint64_t pos)
 enum found { FOUND_AGAIN, FOUND_ONE, FOUND_NONE };
 
 static enum found look_for_one(const struct chan *ch, uint64_t *pos,
-			       uint64_t *ret_handle)
+			       uint64_t *ret_seq, uint64_t *ret_handle)
 {
 	struct sh_place *p = chan_place(ch, *pos);
 	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
@@ -124,7 +107,7 @@ static enum found look_for_one(const struct chan *ch, uint64_t *pos,
 	if (at > *pos) {
 		*pos = catch_up(ch, *pos, at);
 	} else if (place_state(seq) == PLACE_FULL) {
-		*pos = at;
+		*ret_seq = seq;
 		*ret_handle = ld_acq(&p->handle);		/* [M1] */
 		return FOUND_ONE;
 	} else if (place_state(seq) == PLACE_TAKING) {
@@ -139,32 +122,15 @@ static enum found look_for_one(const struct chan *ch, uint64_t *pos,
 	return FOUND_AGAIN;
 }
 
-bool chan_next(const struct chan *ch, uint64_t *ret_pos, uint64_t *ret_handle)
+bool chan_next_after(const struct chan *ch, uint64_t pos, uint64_t *ret_seq,
+		     uint64_t *ret_handle)
 {
-	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
 	enum found r;
 
 	do
-		r = look_for_one(ch, &pos, ret_handle);
+		r = look_for_one(ch, &pos, ret_seq, ret_handle);
 	while (r == FOUND_AGAIN);
-	*ret_pos = pos;
 	return r == FOUND_ONE;
-}
-
-bool chan_claim(const struct chan *ch, uint64_t pos, uint32_t taker)
-{
-	uint64_t seq = place_seq(pos, PLACE_FULL, 0);
-
-	return cas_sc(&chan_place(ch, pos)->seq, &seq,		/* [M1] */
-		      place_seq(pos, PLACE_TAKING, taker));
-}
-
-void chan_emptied(const struct chan *ch, uint64_t pos)
-{
-	st_rel(&chan_place(ch, pos)->seq,			/* [M1] */
-	       place_seq(pos + ch->mask + 1, PLACE_EMPTY, 0));
-	if (ld_rlx(&ch->c->head) <= pos)			/* [M2] */
-		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
 }
 
 bool chan_has(const struct seg *sg, struct holders w, uint64_t handle)
@@ -181,13 +147,13 @@ bool chan_has(const struct seg *sg, struct holders w, uint64_t handle)
 		there = ld_acq(&p->handle);			/* [M1] */
 	} while (ld_acq(&p->seq) != seq);			/* [M1] */
 	return place_state(seq) != PLACE_EMPTY && there == handle &&
-	       holders_at(w, &ch, place_pos(seq));
+	       holders_at(w, &ch, seq);
 }
 
 struct chan_sum chan_sum(const struct chan *ch)
 {
 	struct chan_sum sum = { 0 };
-	uint32_t now = now_ms();
+	uint32_t now = chan_clock();
 
 	for (uint64_t i = 0; i <= ch->mask; i++) {
 		uint32_t age = now - ld_rlx(&ch->since[i]);	/* [M6] */

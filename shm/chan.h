@@ -3,29 +3,49 @@
  * chan.h - channels: a ring of places through which held objects are handed over.
  * A position is a place and a round; a place says which of its positions is next.
  *
- *	place.seq  | position, 55 bits | taker, 7 bits | PLACE_..., 2 bits |
+ *	place.seq  | position, 48 bits | sender, 7 | taker, 7 | PLACE_..., 2 |
  *
- *	EMPTY(pos) -> FULL(pos) -> TAKING(pos, receiver) -> EMPTY(pos + capacity)
+ *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos, sender, receiver)
+ *	-> EMPTY(pos + capacity)
  *
  * Tail and head are hints of the next position to fill and to take.  Who stands
  * still in the middle blocks one place at most: senders pass over one that is
  * TAKING for long, receivers void what was passed over.  So positions of one
- * sender grow, and receivers take in their order.  [M1] is the row,
- * models/queue.pml the proof.  Takes no lock.
+ * sender grow, and receivers take in their order.  Two who hold an object may send it,
+ * even to one place: a word is the place's if its mover is the place's sender, too.
+ * [M1] is the row, models/queue.pml the proof.  Takes no lock.
  */
 #ifndef SHM_CHAN_H
 #define SHM_CHAN_H
 
 #include "shm/held.h"
 
-static inline uint64_t place_seq(uint64_t pos, uint32_t state, uint32_t taker)
+#define PLACE_SENDER	(0x7fu << 9)
+
+static inline uint64_t place_empty(uint64_t pos)
 {
-	return pos << 9 | (uint64_t)taker << 2 | state;
+	return pos << 16 | PLACE_EMPTY;
+}
+
+static inline uint64_t place_full(uint64_t pos, uint32_t sender)
+{
+	return pos << 16 | (uint64_t)sender << 9 | PLACE_FULL;
+}
+
+/* What becomes of a FULL one. */
+static inline uint64_t place_taking(uint64_t full, uint32_t taker)
+{
+	return (full & ~3ull) | (uint64_t)taker << 2 | PLACE_TAKING;
 }
 
 static inline uint64_t place_pos(uint64_t seq)
 {
-	return seq >> 9;
+	return seq >> 16;
+}
+
+static inline uint32_t place_sender(uint64_t seq)
+{
+	return (uint32_t)seq >> 9 & 0x7f;
 }
 
 static inline uint32_t place_state(uint64_t seq)
@@ -89,7 +109,9 @@ static inline struct holders holders_queued(struct holders w,
 					    const struct chan *ch, uint64_t pos,
 					    uint32_t mover)
 {
-	w.hi = (uint32_t)w.hi | (uint64_t)TAG_QUEUED << 32 |
+	uint64_t tag = holders_none(w) ? TAG_ALONE : TAG_QUEUED;
+
+	w.hi = (uint32_t)w.hi | tag << 32 |
 	       (uint64_t)mover << 35 | (uint64_t)ch->index << 42 |
 	       pos % POS_IN_WORD << 54;
 	return w;
@@ -105,29 +127,86 @@ static inline uint32_t holders_pos(struct holders w)
 	return (uint32_t)(w.hi >> 54);
 }
 
-/* Does the word say QUEUED at this position of this channel? */
+/* Is the word that of the message at a place of this channel, as seq says it? */
 static inline bool holders_at(struct holders w, const struct chan *ch,
-			      uint64_t pos)
+			      uint64_t seq)
 {
-	return holders_tag(w) == TAG_QUEUED && holders_chan(w) == ch->index &&
-	       holders_pos(w) == pos % POS_IN_WORD;
+	return holders_queue(w) && holders_chan(w) == ch->index &&
+	       holders_pos(w) == place_pos(seq) % POS_IN_WORD &&
+	       holders_mover(w) == place_sender(seq);
 }
 
 /*
  * A position to fill, not before *pos.  False: no room.  Somebody else may be
  * faster: chan_fill().
  */
-bool chan_room(const struct chan *ch, uint64_t *pos);
-bool chan_fill(const struct chan *ch, uint64_t pos, uint64_t handle);
+bool chan_room_after(const struct chan *ch, uint64_t *pos);
 
-/* The first message there is, FULL when looked at.  False: none. */
-bool chan_next(const struct chan *ch, uint64_t *ret_pos, uint64_t *ret_handle);
+static inline bool chan_room(const struct chan *ch, uint64_t *pos)
+{
+	uint64_t tail = ld_rlx(&ch->c->tail);			/* [M2] */
+
+	if (*pos < tail)
+		*pos = tail;
+	return ld_acq(&chan_place(ch, *pos)->seq) ==		/* [M1] */
+	       place_empty(*pos) || chan_room_after(ch, pos);
+}
+
+/* Cheap, to some milliseconds; comes round in seven weeks. */
+uint32_t chan_clock(void);
+
+static inline bool chan_fill(const struct chan *ch, uint64_t pos,
+			     uint64_t handle, uint32_t sender, uint32_t now)
+{
+	struct sh_place *p = chan_place(ch, pos);
+	uint64_t was = ld_acq(&p->handle);			/* [M1] */
+
+	st_rlx(&ch->since[p - ch->places], now);		/* [M6] */
+	if (!cas16_sc(&p->handle, was, place_empty(pos),	/* [M1] */
+		      handle, place_full(pos, sender)))
+		return false;
+	if (ld_rlx(&ch->c->tail) <= pos)			/* [M2] */
+		st_rlx(&ch->c->tail, pos + 1);			/* [M2] */
+	return true;
+}
+
+/* The first message there is, and its place as seen, FULL.  False: none. */
+bool chan_next_after(const struct chan *ch, uint64_t pos, uint64_t *ret_seq,
+		     uint64_t *ret_handle);
+
+static inline bool chan_next(const struct chan *ch, uint64_t *ret_seq,
+			     uint64_t *ret_handle)
+{
+	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
+	struct sh_place *p = chan_place(ch, pos);
+	uint64_t seq = ld_acq(&p->seq);				/* [M1] */
+
+	if ((seq & ~(uint64_t)PLACE_SENDER) != place_full(pos, 0))
+		return chan_next_after(ch, pos, ret_seq, ret_handle);
+	*ret_seq = seq;
+	*ret_handle = ld_acq(&p->handle);			/* [M1] */
+	return true;
+}
+
 /*
- * FULL -> TAKING(taker): from now on the caller alone may change its word, and
- * then calls chan_emptied().  False: somebody else was faster.
+ * FULL, as seen, -> TAKING(taker): from now on the caller alone may change its word,
+ * and then calls chan_emptied().  False: somebody else was faster.
  */
-bool chan_claim(const struct chan *ch, uint64_t pos, uint32_t taker);
-void chan_emptied(const struct chan *ch, uint64_t pos);
+static inline bool chan_claim(const struct chan *ch, uint64_t full,
+			      uint32_t taker)
+{
+	return cas_sc(&chan_place(ch, place_pos(full))->seq, &full, /* [M1] */
+		      place_taking(full, taker));
+}
+
+static inline void chan_emptied(const struct chan *ch, uint64_t pos)
+{
+	st_rel(&chan_place(ch, pos)->seq,			/* [M1] */
+	       place_empty(pos + ch->mask + 1));
+	if (ld_rlx(&ch->c->head) <= pos)			/* [M2] */
+		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
+}
+
 /* Does the place of the word's position hold the object, FULL or TAKING? */
 bool chan_has(const struct seg *sg, struct holders w, uint64_t handle);
 

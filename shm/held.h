@@ -8,9 +8,11 @@
  *
  *	zeroes, or FREEING(last) -> BORN(owner) -> NO ... -> FREEING(last)
  *	NO -> QUEUED(channel, position, sender) -> NO
+ *	NO -> ALONE(channel, position, sender) -> BORN(receiver) -> NO
  *
  * A word can be held only while somebody holds it: a bit, and no BORN or FREEING.
- * QUEUED (in a channel, or about to be) keeps the object without any bit.  A process
+ * QUEUED (in a channel, or about to be) keeps the object without any bit; ALONE says
+ * that it had none, and can't be held: its mover alone changes the word.  A process
  * that holds an object several times has one bit, and counts for itself.  The
  * words of a span lie behind its parked bytes; live and parked say whether a
  * slot is an object at all, as in any leased span.  [O1] is the row,
@@ -26,15 +28,16 @@
 #define TAG_BORN	1u
 #define TAG_FREEING	2u
 #define TAG_QUEUED	3u
+#define TAG_ALONE	4u	/* queued, and nobody has a bit */
 
 #define MOVER_DAEMON	127u
 #define POS_IN_WORD	1024u	/* positions that it tells apart */
 
-#define HOLDER_NAME	0u	/* the bit of the name */
-
 struct holders {		/* a word as it was read */
 	uint64_t lo, hi;
 };
+
+#define HOLDER_NAME	((struct holders){ 1, 0 })	/* the name's bit */
 
 static inline uint32_t holders_tag(struct holders w)
 {
@@ -46,24 +49,33 @@ static inline uint32_t holders_mover(struct holders w)
 	return (uint32_t)(w.hi >> 35) & 0x7f;
 }
 
-static inline bool holders_has(struct holders w, uint32_t slot)
-{
-	return (slot < 64 ? w.lo >> slot : w.hi >> (slot - 64)) & 1;
-}
-
 static inline bool holders_none(struct holders w)
 {
-	return !w.lo && !(uint32_t)w.hi;
+	return !(w.lo | (uint32_t)w.hi);
 }
 
-static inline struct holders holders_of(uint32_t slot, uint32_t tag,
-					uint32_t mover)
+/* A client's bit. */
+static inline struct holders holder_bit(uint32_t slot)
 {
-	return (struct holders){
-		slot < 64 ? 1ull << slot : 0,
-		(uint64_t)(mover & 0x7f) << 35 | (uint64_t)tag << 32 |
-		(slot < 64 ? 0 : 1ull << (slot - 64)),
-	};
+	return (struct holders){ slot < 64 ? 1ull << slot : 0,
+				 slot < 64 ? 0 : 1ull << (slot - 64) };
+}
+
+static inline struct holders holders_tagged(struct holders bits, uint32_t tag,
+					    uint32_t mover)
+{
+	bits.hi |= (uint64_t)(mover & 0x7f) << 35 | (uint64_t)tag << 32;
+	return bits;
+}
+
+static inline bool holders_queue(struct holders w)
+{
+	return holders_tag(w) == TAG_QUEUED || holders_tag(w) == TAG_ALONE;
+}
+
+static inline bool holders_has(struct holders w, struct holders bit)
+{
+	return (w.lo & bit.lo) | (w.hi & bit.hi);
 }
 
 /* Two loads, which the CAS confirms. */
@@ -81,25 +93,26 @@ static inline bool holders_cas(struct sh_holder *h, struct holders from,
 	return cas16_sc(&h->lo, from.lo, from.hi, to.lo, to.hi); /* [O1] */
 }
 
-/* In place of `slot`'s bit. */
-static inline struct holders holders_with(struct holders w, uint32_t slot)
+static inline struct holders holders_with(struct holders w, struct holders bit)
 {
-	struct holders bit = holders_of(slot, 0, 0);
-
 	return (struct holders){ w.lo | bit.lo, w.hi | bit.hi };
 }
 
-static inline struct holders holders_without(struct holders w, uint32_t slot)
+static inline struct holders holders_without(struct holders w,
+					     struct holders bit)
 {
-	struct holders bit = holders_of(slot, 0, 0);
-
 	return (struct holders){ w.lo & ~bit.lo, w.hi & ~bit.hi };
+}
+
+/* Where bits come and go: those of NO and QUEUED. */
+static inline bool holders_change(struct holders w)
+{
+	return holders_tag(w) == TAG_NO || holders_tag(w) == TAG_QUEUED;
 }
 
 static inline bool holders_open(struct holders w)
 {
-	return (holders_tag(w) == TAG_NO || holders_tag(w) == TAG_QUEUED) &&
-	       !holders_none(w);
+	return holders_change(w) && !holders_none(w);
 }
 
 /* The same bits, with nothing else in the word. */
@@ -110,12 +123,11 @@ static inline struct holders holders_bits(struct holders w)
 
 static inline struct holders holders_freeing(uint32_t mover)
 {
-	return (struct holders){ 0, (uint64_t)(mover & 0x7f) << 35 |
-				    (uint64_t)TAG_FREEING << 32 };
+	return holders_tagged((struct holders){ 0, 0 }, TAG_FREEING, mover);
 }
 
-/* Adds the slot's bit.  False: the object is going, or gone. */
-static inline bool held_hold(struct sh_holder *h, uint32_t slot)
+/* Adds the bit.  False: the object is going, or gone. */
+static inline bool held_hold(struct sh_holder *h, struct holders bit)
 {
 	struct holders w;
 
@@ -123,17 +135,17 @@ static inline bool held_hold(struct sh_holder *h, uint32_t slot)
 		w = holders_read(h);
 		if (!holders_open(w))
 			return false;
-	} while (!holders_cas(h, w, holders_with(w, slot)));
+	} while (!holders_cas(h, w, holders_with(w, bit)));
 	return true;
 }
 
 enum held_left { HELD_NOT, HELD_BY_OTHERS, HELD_BY_NONE };
 
 /*
- * Takes the slot's bit away.  HELD_BY_NONE: it was the last, the object is
+ * Takes the bit away.  HELD_BY_NONE: it was the last, the object is
  * FREEING(mover), and the caller frees the slot.  HELD_NOT: it had no bit.
  */
-static inline enum held_left held_drop(struct sh_holder *h, uint32_t slot,
+static inline enum held_left held_drop(struct sh_holder *h, struct holders bit,
 				       uint32_t mover)
 {
 	struct holders w, to;
@@ -141,9 +153,9 @@ static inline enum held_left held_drop(struct sh_holder *h, uint32_t slot,
 
 	do {
 		w = holders_read(h);
-		if (!holders_open(w) || !holders_has(w, slot))
+		if (!holders_change(w) || !holders_has(w, bit))
 			return HELD_NOT;
-		to = holders_without(w, slot);
+		to = holders_without(w, bit);
 		last = holders_none(to) && holders_tag(w) == TAG_NO;
 		if (last)
 			to = holders_freeing(mover);
@@ -155,20 +167,37 @@ static inline enum held_left held_drop(struct sh_holder *h, uint32_t slot,
  * The slot is free in its owner's hands.  Between the two it is unparked; after
  * the second the object can be held.  Killed in between: recovery frees it.
  */
-static inline void held_born(struct sh_holder *h, uint32_t slot)
+static inline void held_born(struct sh_holder *h, struct holders bit,
+			     uint32_t mover)
 {
-	struct holders w = holders_of(slot, TAG_BORN, slot);
-
-	st_rlx(&h->lo, w.lo);					/* [O1] */
+	st_rlx(&h->lo, bit.lo);					/* [O1] */
 	order_for_recovery();
-	st_rel(&h->hi, w.hi);					/* [O1] */
+	st_rel(&h->hi, holders_tagged(bit, TAG_BORN, mover).hi);	/* [O1] */
 	order_for_recovery();
 }
 
-static inline void held_open(struct sh_holder *h, uint32_t slot)
+static inline void held_open(struct sh_holder *h, struct holders bit)
 {
 	order_for_recovery();
-	st_rel(&h->hi, holders_of(slot, TAG_NO, 0).hi);		/* [O1] */
+	st_rel(&h->hi, bit.hi);					/* [O1] */
+}
+
+/*
+ * Taken from its place by us.  True if it is ALONE: then nobody else changes the
+ * word, and stores do what a CAS would.  BORN first: nobody can hold it until our
+ * bit is there, and killed in between recovery frees it.
+ */
+static inline bool held_take(struct sh_holder *h, struct holders bit,
+			     uint32_t mover)
+{
+	const struct holders w = { 0, ld_acq(&h->hi) };		/* [O1] */
+
+	if (holders_tag(w) != TAG_ALONE)
+		return false;
+	st_rel(&h->hi, holders_tagged(bit, TAG_BORN, mover).hi);	/* [O1] */
+	st_rel(&h->lo, bit.lo);					/* [O1] */
+	st_rel(&h->hi, bit.hi);					/* [O1] */
+	return true;
 }
 
 /* A held object, and all that hold and drop need. */
@@ -177,6 +206,7 @@ struct held_at {
 	span_id		  id;
 	uint32_t	  slot, slots;	/* of so many of the span */
 	uint32_t	  spc, gen;
+	pgno		  start;	/* of the span */
 	_Atomic uint64_t *live;		/* its live word */
 	struct sh_holder *word;
 };
@@ -224,12 +254,27 @@ static inline bool held_find(const struct seg *sg, uint64_t off,
 	at = sg->blocks + ((uint64_t)block << GRANULE_SHIFT);
 	*ret = (struct held_at){
 		.off = off, .id = id, .slot = slot, .slots = nslots,
-		.spc = nc >> 16, .gen = seq >> 1,
+		.spc = nc >> 16, .gen = seq >> 1, .start.n = start,
 		.live = (_Atomic uint64_t *)(void *)at + slot / 64,
 		.word = (struct sh_holder *)(void *)
 			(at + block_live_bytes(nslots) +
 			 block_parked_bytes(nslots)) + slot,
 	};
+	return true;
+}
+
+/* Of another slot of the same span; false: none starts there, and no change. */
+static inline bool held_beside(struct held_at *at, uint64_t off)
+{
+	uint32_t slot;
+
+	if (!held_slot(at->spc - span_class(LIFE_HELD, 0),
+		       off - pgno_offset(at->start), at->slots, &slot))
+		return false;
+	at->live += (int32_t)(slot / 64) - (int32_t)(at->slot / 64);
+	at->word += (int32_t)slot - (int32_t)at->slot;
+	at->off = off;
+	at->slot = slot;
 	return true;
 }
 

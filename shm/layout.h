@@ -59,11 +59,13 @@
  *	Size classes in which it may have borrowed: set before the first such array
  *	has room, cleared after its recovery.
  *  [O1]  holder word             owner st_rlx, st_rel   both halves ld_acq, and
- *                                at alloc; everybody    the CAS confirms them
+ *                                at alloc; receiver     the CAS confirms them
+ *                                st_rel; everybody
  *                                cas16_sc
  *	Who holds an object: a bit each, the name's too.  Only a word with a bit and
  *	tag NO can be held, so that of a free slot never is.  Alloc: bit, BORN(me),
- *	unparked, NO: recovery frees what was BORN.  The last drop is one CAS to
+ *	unparked, NO: recovery frees what was BORN.  Received, when ALONE: BORN(me), bit,
+ *	NO, by stores, as nobody else changes such a word.  The last drop is one CAS to
  *	FREEING(me); then the slot is freed, by me or by my recovery.  Recovery
  *	reads live, then parked, then the word: the slot may be another object's.
  *  [O2]  slot.held               the client, or_rel     recovery, ld_acq
@@ -78,7 +80,8 @@
  *  [M1]  place.seq, .handle      sender cas16_sc,       everybody ld_acq,
  *                                receiver cas_sc,       and the CAS confirms
  *                                st_rel                 them
- *	EMPTY(pos) -> FULL(pos) -> TAKING(pos, receiver) -> EMPTY(pos + capacity).
+ *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos, sender, receiver) -> EMPTY(pos +
+ *	capacity).
  *	With the first the message is in the channel, with the second it is the
  *	receiver's: of QUEUED objects who moves the place may change the word.  A
  *	sender sees EMPTY, writes the word [O1], then the place.  Sender dies
@@ -137,6 +140,7 @@
  *  [C1]  slot counters, tallies  the client, add_rlx,   tools, ld_rlx
  *                                or st_rlx under the
  *                                class's (private) lock
+ *                                or in its only thread
  *	For people.  Slot 0 is nobody's: there the daemon sums up tallies of
  *	clients that are gone; if it dies meanwhile one may be in it twice.
  *  [C2]  last owner              who gets the span,     tracers, ld_rlx
@@ -155,7 +159,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	6
+#define SH_FORMAT	7
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u

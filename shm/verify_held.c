@@ -23,6 +23,9 @@ static int check_queued(struct verify *v, const struct geom *g, uint64_t w,
 {
 	uint64_t handle = handle_make(v->sg, g, geom_offset(g) + slot * g->elem);
 
+	if (holders_tag(word) == TAG_ALONE && !holders_none(word))
+		return v_fault(v, "%s: slot %u is alone in a channel, and held",
+			       v_span_text(g->id, w).s, slot);
 	if (chan_has(v->sg, word, handle)) {
 		v->rep->queued++;
 		return 0;
@@ -59,7 +62,7 @@ static int check_holders(struct verify *v, const struct geom *g, uint64_t w,
 		return v_fault(v, "%s: nobody holds slot %u, which is an object",
 			       v_span_text(g->id, w).s, slot);
 	for (uint32_t s = 1; s < SH_HOLDERS; s++)
-		if (holders_has(word, s) && !slot_alive(v, s))
+		if (holders_has(word, holder_bit(s)) && !slot_alive(v, s))
 			return v_fault(v, "%s: slot %u is held by client slot "
 				       "%u, which is free",
 				       v_span_text(g->id, w).s, slot, s);
@@ -76,6 +79,7 @@ static int check_word(struct verify *v, const struct geom *g, uint64_t w,
 	case TAG_NO:
 		return check_holders(v, g, w, slot, word);
 	case TAG_QUEUED:
+	case TAG_ALONE:
 		return check_queued(v, g, w, slot, word) ||
 		       check_holders(v, g, w, slot, word);
 	case TAG_BORN:

@@ -112,13 +112,13 @@ void rig_hold(struct rig *r, const struct geom *g, uint32_t slot,
 	MUST(spc_life(g->spc) == LIFE_HELD);
 	or_rel(&r->sg.slots[p.slot].held[sc / 64], 1ull << sc % 64);
 	if (held_exists(&r->sg, g, slot)) {
-		MUST(held_hold(word, p.slot));
+		MUST(held_hold(word, holder_bit(p.slot)));
 		return;
 	}
-	held_born(word, p.slot);
+	held_born(word, holder_bit(p.slot), p.slot);
 	st_rlx(&geom_parked(&r->sg, g)[slot], 0);
 	rig_share(r, g, slot);
-	held_open(word, p.slot);
+	held_open(word, holder_bit(p.slot));
 }
 
 struct sh_cell *rig_post(struct rig *r, struct party p, uint32_t cell,

@@ -167,7 +167,7 @@ static struct holders holders_now(const struct seg *sg, const struct finding *f)
 static const char *channel_of(const struct seg *sg, struct holders w,
 			      char *buf64)
 {
-	return holders_tag(w) == TAG_QUEUED &&
+	return holders_queue(w) &&
 	       holders_chan(w) < seg_chan_top(sg) &&
 	       chan_name(sg, holders_chan(w), buf64) ? buf64 : NULL;
 }
@@ -186,7 +186,7 @@ static void print_holders(const struct seg *sg, const struct finding *f)
 	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
 		const struct sh_client *c = &sg->clients[s];
 
-		if (holders_has(w, s))
+		if (holders_has(w, holder_bit(s)))
 			printf("holder   slot %u, process %u (%s)\n", s, c->pid,
 			       safe_text(comm, sizeof(comm), c->comm,
 					 sizeof(c->comm), SAFE_TERMINAL));
@@ -264,7 +264,7 @@ static void json_holders(struct json_object *o, const struct seg *sg,
 	for (uint32_t s = 1; s < SH_HOLDERS && s <= sg->geo.nclients; s++) {
 		struct json_object *one;
 
-		if (!holders_has(w, s))
+		if (!holders_has(w, holder_bit(s)))
 			continue;
 		one = json_item(list);
 		json_u64(one, "slot", s);

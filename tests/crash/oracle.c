@@ -25,7 +25,7 @@ static bool in_channel(const struct seg *sg, struct holders w, uint64_t handle,
 	struct chan ch;
 	uint64_t seq;
 
-	if (holders_tag(w) != TAG_QUEUED || !chan_has(sg, w, handle) ||
+	if (!holders_queue(w) || !chan_has(sg, w, handle) ||
 	    !chan_view(sg, holders_chan(w), &ch))
 		return false;
 	seq = ld_acq(&chan_place(&ch, holders_pos(w))->seq);

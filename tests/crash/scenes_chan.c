@@ -90,13 +90,13 @@ static bool refused(struct act *a)
 /* Who would be next stands still at his place. */
 static void passed_prepare(struct act *a)
 {
-	uint64_t pos, handle;
+	uint64_t seq, handle;
 
 	chan_prepare(a);
 	for (unsigned i = 0; i < PLACES; i++)
 		NEED(a, !mh_chan_send(a->cb, make(a, a->b), 0));
-	NEED(a, chan_next(&a->cb->ch, &pos, &handle) &&
-	     chan_claim(&a->cb->ch, pos, a->pb.slot));
+	NEED(a, chan_next(&a->cb->ch, &seq, &handle) &&
+	     chan_claim(&a->cb->ch, seq, a->pb.slot));
 	for (unsigned i = 1; i < PLACES; i++)
 		NEED(a, mh_chan_recv(a->cb, 0));
 	set_operand(a, make(a, a->v));
@@ -224,18 +224,20 @@ static uint64_t handle(struct act *a, const struct geom *g, uint32_t slot)
 	return handle_make(&a->r->sg, g, geom_offset(g) + slot * g->elem);
 }
 
-/* As it was when `mover`, its last holder, was sending it there. */
+/* As it was when `mover` was sending it there, with the bits of who keeps it. */
 static void queued(struct act *a, const struct geom *g, uint32_t slot,
-		   const struct chan *ch, uint64_t pos, uint32_t mover)
+		   const struct chan *ch, uint64_t pos, uint32_t mover,
+		   struct holders bits)
 {
 	struct sh_holder *word = &geom_holders(&a->r->sg, g)[slot];
-	struct holders w = holders_queued((struct holders){ 0, 0 }, ch, pos,
-					  mover);
+	struct holders w = holders_queued(bits, ch, pos, mover);
 
 	rig_hold(a->r, g, slot, mover == a->pv.slot ? a->pv : a->pb);
 	st_rlx(&word->lo, w.lo);
 	st_rlx(&word->hi, w.hi);
 }
+
+static const struct holders nobody = { 0, 0 };
 
 static uint64_t base_of(const struct chan *ch)
 {
@@ -244,15 +246,15 @@ static uint64_t base_of(const struct chan *ch)
 
 static void taking(const struct chan *ch, uint64_t pos, uint32_t who)
 {
-	if (!chan_claim(ch, pos, who))
+	if (!chan_claim(ch, ld_acq(&chan_place(ch, pos)->seq), who))
 		abort();
 }
 
 /*
  * Of the dead: one in the channel, one that he was about to put there, one that
- * he was taking, of somebody else's, and one that he had taken.
+ * he was taking, of somebody else's, and one that he had taken, or nearly.
  */
-static void estate(struct act *a)
+static void estate(struct act *a, bool born)
 {
 	struct geom g = span_with(a, 2, false);
 	struct chan ch;
@@ -262,19 +264,30 @@ static void estate(struct act *a)
 	ch = chan_of(a);
 	pos = base_of(&ch);
 	or_rel(&a->r->sg.slots[a->pv.slot].chans[0], 1);
-	queued(a, &g, 2, &ch, pos, a->pb.slot);
-	queued(a, &g, 3, &ch, pos + 1, a->pb.slot);
-	queued(a, &g, 4, &ch, pos + 2, a->pv.slot);
+	queued(a, &g, 2, &ch, pos, a->pb.slot, nobody);
+	queued(a, &g, 3, &ch, pos + 1, a->pb.slot, nobody);
+	queued(a, &g, 4, &ch, pos + 2, a->pv.slot, nobody);
 	for (uint32_t s = 2; s < 5; s++)
-		if (!chan_fill(&ch, pos + s - 2, handle(a, &g, s)))
+		if (!chan_fill(&ch, pos + s - 2, handle(a, &g, s),
+			       s == 4 ? a->pv.slot : a->pb.slot, 0))
 			abort();
 	taking(&ch, pos, a->pv.slot);
 	taking(&ch, pos + 1, a->pv.slot);
-	st_rlx(&geom_holders(&a->r->sg, &g)[3].hi, 0);	/* he has */
+	st_rlx(&geom_holders(&a->r->sg, &g)[3].hi, born ?	/* he has */
+	       holders_tagged(nobody, TAG_BORN, a->pv.slot).hi : 0);
 	st_rlx(&geom_holders(&a->r->sg, &g)[3].lo, 1ull << a->pv.slot);
-	queued(a, &g, 5, &ch, pos + 3, a->pv.slot);
-	queued(a, &g, 6, &ch, pos + 3, a->pv.slot);
-	st_rlx(&geom_holders(&a->r->sg, &g)[6].lo, 1ull << a->pb.slot);
+	queued(a, &g, 5, &ch, pos + 3, a->pv.slot, nobody);
+	queued(a, &g, 6, &ch, pos + 3, a->pv.slot, holder_bit(a->pb.slot));
+}
+
+static void estate_taken(struct act *a)
+{
+	estate(a, false);
+}
+
+static void estate_born(struct act *a)
+{
+	estate(a, true);
 }
 
 static void call_reclaim(struct act *a)
@@ -294,11 +307,12 @@ static void removal_setup(struct act *a)
 	ch = chan_of(a);
 	pos = base_of(&ch);
 	for (uint32_t s = 0; s < 2; s++) {
-		queued(a, &g, s, &ch, pos + s, a->pb.slot);
-		if (!chan_fill(&ch, pos + s, handle(a, &g, s)))
+		queued(a, &g, s, &ch, pos + s, a->pb.slot,
+		       s ? holder_bit(a->pb.slot) : nobody);
+		if (!chan_fill(&ch, pos + s, handle(a, &g, s),
+			       a->pb.slot, 0))
 			abort();
 	}
-	st_rlx(&geom_holders(&a->r->sg, &g)[1].lo, 1ull << a->pb.slot);
 	a->operand = geom_offset(&g) + 1;
 }
 
@@ -350,8 +364,10 @@ static const struct scene scenes[] = {
 	       .gain = 0),
 	DAEMON("daemon removes a channel", removal_setup, call_removal,
 	       .gain = -1),
-	DAEMON("recovery of a sender and receiver", estate, call_reclaim,
+	DAEMON("recovery of a sender and receiver", estate_taken, call_reclaim,
 	       .same = true, .dead = DEAD),
+	DAEMON("recovery of a receiver in the middle", estate_born,
+	       call_reclaim, .same = true, .dead = DEAD),
 };
 
 const struct scene_list chan_scenes = { scenes, N_OF(scenes) };

@@ -41,7 +41,7 @@ static bool is_held(struct act *a, bool exists, bool by_v)
 	struct holders w = holders_read(at.word);
 
 	return held_exists(&a->r->sg, &g, at.slot) == exists &&
-	       (exists && holders_has(w, a->pv.slot)) == by_v;
+	       (exists && holders_has(w, holder_bit(a->pv.slot))) == by_v;
 }
 
 static void warm_prepare(struct act *a)
@@ -137,7 +137,8 @@ static void full_setup(struct act *a)
 	struct geom g = span_with(a, sc_nslots(a->sc), false);
 
 	for (uint32_t s = 1; s < span_threshold(&g); s++) {
-		if (held_drop(&geom_holders(&a->r->sg, &g)[s], a->pb.slot,
+		if (held_drop(&geom_holders(&a->r->sg, &g)[s],
+			      holder_bit(a->pb.slot),
 			      a->pb.slot) != HELD_BY_NONE)
 			abort();
 		andnot_sc(&geom_live(&a->r->sg, &g)[s / 64], 1ull << s % 64);
@@ -151,7 +152,8 @@ static void full_prepare(struct act *a)
 {
 	a->p = slot_at(a, &a->g, 0);
 	NEED(a, !mh_hold(a->v, a->p));
-	NEED(a, held_drop(geom_holders(&a->r->sg, &a->g), a->pb.slot,
+	NEED(a, held_drop(geom_holders(&a->r->sg, &a->g),
+			  holder_bit(a->pb.slot),
 			  a->pb.slot) == HELD_BY_OTHERS);
 }
 
@@ -241,7 +243,7 @@ static struct sh_holder *word_of(struct act *a, const struct geom *g,
 static void moving(struct act *a, const struct geom *g, uint32_t slot,
 		   uint32_t tag, uint32_t mover)
 {
-	struct holders w = holders_of(mover, tag, mover);
+	struct holders w = holders_tagged(holder_bit(mover), tag, mover);
 
 	rig_hold(a->r, g, slot, a->pv);
 	st_rlx(&word_of(a, g, slot)->lo, tag == TAG_BORN ? w.lo : 0);
@@ -261,7 +263,8 @@ static void names_setup(struct act *a)
 	struct geom g = span_with(a, 3, false);
 
 	name_it(a, "one", &g, 2);
-	if (held_drop(word_of(a, &g, 2), a->pb.slot, 0) != HELD_BY_OTHERS)
+	if (held_drop(word_of(a, &g, 2), holder_bit(a->pb.slot), 0) !=
+	    HELD_BY_OTHERS)
 		abort();
 	a->operand = geom_offset(&g) + 2 * g.elem + 1;
 	a->g = g;
@@ -302,7 +305,8 @@ static void estate(struct act *a)
 	st_rlx(&geom_parked(&a->r->sg, &g)[4], 1);
 	full_setup(a);				/* goes over its threshold */
 	rig_hold(a->r, &a->g, 0, a->pv);
-	if (held_drop(word_of(a, &a->g, 0), a->pb.slot, 0) != HELD_BY_OTHERS)
+	if (held_drop(word_of(a, &a->g, 0), holder_bit(a->pb.slot), 0) !=
+	    HELD_BY_OTHERS)
 		abort();
 	st_rel(&a->r->sg.slots[a->pv.slot].watch[1], a->g.id.n);
 }
@@ -344,7 +348,8 @@ static void half_named(struct act *a)
 		abort();			/* no entry yet */
 	moving(a, &g, 6, TAG_FREEING, MOVER_DAEMON);
 	full_setup(a);
-	if (held_drop(word_of(a, &a->g, 0), a->pb.slot, MOVER_DAEMON) !=
+	if (held_drop(word_of(a, &a->g, 0), holder_bit(a->pb.slot),
+		      MOVER_DAEMON) !=
 	    HELD_BY_NONE)
 		abort();
 	rig_kill(a->r);

@@ -3,6 +3,8 @@
  * stop_chan.c - a sender, and a receiver, is stopped at each instruction of the
  * hand-over and stays so while others pass messages through the same channel: none
  * of them may be stuck.  Then it goes on, and each message has been received once.
+ * While it stands they also try to hold its message, or those it may be taking: who
+ * could holds it until he drops it.  Their bits are in the other half of the word.
  *
  * The victim is a stepped child, run anew for each instruction; the others are two
  * clients of this process that never wait, so that who is held up shows at once.
@@ -23,6 +25,7 @@
 #define PLACES		4u
 #define VICTIMS		UINT32_MAX	/* the number of what it sends */
 #define POINTS_MAX	50000u
+#define LOW_SLOTS	64u	/* whose bits are in the word's first half */
 
 /* Several times the instructions, and forks that are slow. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -51,6 +54,7 @@ struct stage {
 	bool	 done;		/* the call has returned ... */
 	bool	 failed;	/* ... and failed */
 	uint32_t got;
+	void	*message;	/* that it sends */
 	struct party me;
 	const struct seg *sg;
 };
@@ -63,6 +67,9 @@ struct others {
 	uint32_t missing;		/* number of what did not come; 0: none */
 	uint32_t victims;		/* messages of the victim received */
 	unsigned messages;
+	void	*two[2];		/* that the victim may receive */
+	void	*held[3];
+	unsigned nheld, holds;
 };
 
 static void *make(mh_heap *h, uint32_t n)
@@ -86,6 +93,7 @@ static void be_victim(void *arg)
 	m = make(h, VICTIMS);
 	if (!m)
 		_exit(1);
+	s->message = s->sends ? m : NULL;
 	step_mark();
 	if (s->sends)
 		s->failed = mh_chan_send(&c, m, 0) != 0;
@@ -121,7 +129,7 @@ static bool receive(struct others *o)
 }
 
 /* Sends one; if there is no room, somebody must be able to make some. */
-static void send(struct others *o)
+static void *send(struct others *o)
 {
 	void *m = make(o->a, o->first + o->sent);
 
@@ -131,6 +139,13 @@ static void send(struct others *o)
 		MUST(receive(o));
 	}
 	o->sent++;
+	return m;
+}
+
+static void hold(struct others *o, void *p)
+{
+	if (p && !mh_hold(o->a, p))
+		o->held[o->nheld++] = p;
 }
 
 static void turn(struct others *o)
@@ -148,8 +163,8 @@ static void two_messages(struct others *o)
 {
 	o->first += o->sent;
 	o->sent = o->received = o->missing = o->victims = 0;
-	send(o);
-	send(o);
+	o->two[0] = send(o);
+	o->two[1] = send(o);
 }
 
 /* Everybody has gone on: who has what? */
@@ -167,6 +182,19 @@ static void account(struct others *o, const struct stage *s)
 		MUST(!o->victims);
 		MUST(s->failed ? !o->missing : o->missing == s->got);
 	}
+}
+
+/* What the others could hold is there, and nothing else. */
+static void let_go(struct others *o)
+{
+	clientrig_verify(o->cr);
+	MUST(o->cr->r->report.held_objects == o->nheld);
+	while (o->nheld) {
+		MUST(!mh_drop(o->a, o->held[--o->nheld]));
+		o->holds++;
+	}
+	clientrig_verify(o->cr);
+	MUST(!o->cr->r->report.held_objects);
 }
 
 /* Stops the victim after so many instructions.  False: it has returned before. */
@@ -188,6 +216,9 @@ static bool stop_at(struct others *o, struct stage *s, unsigned n)
 		got = step_one(&v);
 	if (got == STEP_AT) {
 		turn(o);
+		hold(o, s->message);
+		hold(o, s->sends ? NULL : o->two[0]);
+		hold(o, s->sends ? NULL : o->two[1]);
 		MUST(step_run(&v) == STEP_MARK);
 	}
 	step_over_mark(&v);
@@ -197,15 +228,28 @@ static bool stop_at(struct others *o, struct stage *s, unsigned n)
 	clientrig_pause(o->cr);
 	reclaim_client(&o->cr->r->h, s->me.slot);
 	clientrig_resume(o->cr);
-	clientrig_verify(o->cr);
-	MUST(!o->cr->r->report.held_objects);
+	let_go(o);
 	return got == STEP_AT;
+}
+
+/* In slots beyond the low ones, of which the victims get the first. */
+static void attach_others(struct others *o)
+{
+	clientrig_pause(o->cr);
+	for (unsigned i = 1; i < LOW_SLOTS; i++)
+		rig_join(o->cr->r);
+	clientrig_resume(o->cr);
+	o->a = clientrig_attach(o->cr, 0);
+	o->b = clientrig_attach(o->cr, 0);
+	clientrig_pause(o->cr);
+	reclaim_client(&o->cr->r->h, 1);
+	clientrig_resume(o->cr);
 }
 
 static void run(unsigned number, bool sends, bool soak)
 {
-	const struct rig_opts opts = { .reserve = 8u << 20, .clients = 4,
-				       .chans = 1 };
+	const struct rig_opts opts = { .reserve = 8u << 20,
+				       .clients = LOW_SLOTS + 4, .chans = 1 };
 	struct others o = { .cr = clientrig_new(&opts), .first = 1,
 			    .messages = soak ? 10000 : 60 };
 	struct stage *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
@@ -213,8 +257,7 @@ static void run(unsigned number, bool sends, bool soak)
 
 	point = 0;
 	MUST(s != MAP_FAILED);
-	o.a = clientrig_attach(o.cr, 0);
-	o.b = clientrig_attach(o.cr, 0);
+	attach_others(&o);
 	o.out = mh_chan_open(o.a, "c", PLACES, 0);
 	o.in = mh_chan_open(o.b, "c", PLACES, 0);
 	MUST(o.out && o.in);
@@ -222,10 +265,11 @@ static void run(unsigned number, bool sends, bool soak)
 	s->sg = &o.cr->r->sg;
 	while (stop_at(&o, s, point) && point < POINTS_MAX)
 		point += STRIDE;
-	MUST(point > 50 && point < POINTS_MAX);
+	MUST(point > 50 && point < POINTS_MAX && o.holds);
 	printf("ok %u - a %s stopped within %u instructions, %u apart, %u "
-	       "messages of others at each\n", number,
-	       sends ? "sender" : "receiver", point, STRIDE, o.messages);
+	       "messages of others at each, %u held meanwhile\n", number,
+	       sends ? "sender" : "receiver", point, STRIDE, o.messages,
+	       o.holds);
 	fflush(stdout);
 	mh_chan_close(o.in);
 	mh_chan_close(o.out);

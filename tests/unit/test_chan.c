@@ -210,23 +210,23 @@ static void removed(void **state)
 	assert_int_equal(mh_chan_remove(b, "r"), 0);
 }
 
-/* Of a full channel b is taking the first message; its position. */
+/* Of a full channel b is taking the first message; how its place was. */
 static uint64_t stand_still(uint64_t *ret_handle)
 {
-	uint64_t pos;
+	uint64_t seq;
 
 	for (unsigned i = 0; i < CAPACITY; i++)
 		send(out, i);
-	assert_true(chan_next(&out->ch, &pos, ret_handle));
-	assert_true(chan_claim(&out->ch, pos, b->r->me.slot));
-	return pos;
+	assert_true(chan_next(&out->ch, &seq, ret_handle));
+	assert_true(chan_claim(&out->ch, seq, b->r->me.slot));
+	return seq;
 }
 
 /* A receiver stands still with a place that it is taking. */
 static void passed_over(void **state)
 {
 	struct chan *ch = &out->ch;
-	uint64_t handle, pos = stand_still(&handle);
+	uint64_t handle, seq = stand_still(&handle);
 
 	(void)state;
 	for (unsigned i = 1; i < 100; i++) {
@@ -238,9 +238,9 @@ static void passed_over(void **state)
 		expect(in, i);
 	nothing(in, ETIMEDOUT);
 	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, handle, ch, pos);
+	held_unqueue(&cr->r->h, handle, ch, seq);
 	clientrig_resume(cr);
-	chan_emptied(ch, pos);
+	chan_emptied(ch, place_pos(seq));
 	for (unsigned i = 0; i < 3 * CAPACITY; i++) {
 		send(out, i);
 		expect(in, i);
@@ -256,7 +256,7 @@ static void passed_over(void **state)
 static void passed_over_and_left(void **state)
 {
 	struct chan *ch = &out->ch;
-	uint64_t handle, pos = stand_still(&handle);
+	uint64_t handle, seq = stand_still(&handle);
 
 	(void)state;
 	for (unsigned i = 1; i < 4; i++)
@@ -264,9 +264,9 @@ static void passed_over_and_left(void **state)
 	for (unsigned i = CAPACITY; i < CAPACITY + 3; i++)
 		send(out, i);		/* the first place is passed over */
 	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, handle, ch, pos);
+	held_unqueue(&cr->r->h, handle, ch, seq);
 	clientrig_resume(cr);
-	chan_emptied(ch, pos);
+	chan_emptied(ch, place_pos(seq));
 	for (unsigned i = 4; i < CAPACITY + 3; i++)
 		expect(in, i);
 	nothing(in, ETIMEDOUT);
@@ -341,6 +341,87 @@ static void read_only(void **state)
 	clientrig_kill(cr, ro);
 }
 
+/*
+ * Both v and w hold p.  v has sent it, received it again, and stands still before
+ * its place is empty; w, who had found the place empty before, is about to send p
+ * there.
+ */
+struct rivals {
+	mh_heap	 *v, *w;
+	mh_chan	 *c;		/* v's */
+	unsigned *p;
+	uint64_t seq;
+};
+
+static struct sh_holder *word_of(const void *p)
+{
+	struct held_at at;
+
+	assert_true(held_find(&a->sg, (uint64_t)((const char *)p - a->arena),
+			      &at));
+	return at.word;
+}
+
+static void set_word(const void *p, struct holders w)
+{
+	st_rlx(&word_of(p)->lo, w.lo);
+	st_rlx(&word_of(p)->hi, w.hi);
+}
+
+static struct rivals rivals_new(void)
+{
+	struct rivals x = { .v = clientrig_attach(cr, 0),
+			    .w = clientrig_attach(cr, 0) };
+	uint64_t handle;
+
+	x.c = open_chan(x.v, "c", 1);
+	x.p = make(x.v, 1);
+	assert_int_equal(mh_hold(x.w, x.p), 0);
+	assert_int_equal(mh_hold(x.v, x.p), 0);	/* twice: one it keeps */
+	assert_int_equal(mh_chan_send(x.c, x.p, 0), 0);
+	assert_true(chan_next(&x.c->ch, &x.seq, &handle));
+	assert_true(chan_claim(&x.c->ch, x.seq, x.v->r->me.slot));
+	set_word(x.p, holders_queued(x.v->r->bit, &x.c->ch, place_pos(x.seq),
+				     x.w->r->me.slot));
+	return x;
+}
+
+static void receiver_dies_while_another_sends_the_same(void **state)
+{
+	struct rivals x = rivals_new();
+	struct holders w;
+
+	(void)state;
+	mh_chan_close(x.c);
+	clientrig_kill(cr, x.v);
+	w = holders_read(word_of(x.p));
+	assert_true(holders_queue(w) && holders_none(w));
+	assert_int_equal(holders_mover(w), x.w->r->me.slot);
+	set_word(x.p, x.w->r->bit);		/* not to that place */
+	clientrig_verify(cr);
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_drop(x.w, x.p), 0);
+	assert_int_equal(objects(), 0);
+	clientrig_kill(cr, x.w);
+}
+
+static void sender_dies_while_another_receives_the_same(void **state)
+{
+	struct rivals x = rivals_new();
+	struct holders w;
+
+	(void)state;
+	clientrig_kill(cr, x.w);
+	w = holders_read(word_of(x.p));
+	assert_int_equal(holders_tag(w), TAG_NO);
+	assert_true(holders_has(w, x.v->r->bit));
+	chan_emptied(&x.c->ch, place_pos(x.seq));
+	assert_int_equal(mh_drop(x.v, x.p), 0);
+	assert_int_equal(objects(), 0);
+	mh_chan_close(x.c);
+	clientrig_kill(cr, x.v);
+}
+
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -348,7 +429,10 @@ int main(void)
 		T(places_are_spread), T(large), T(one_by_one),
 		T(full_and_empty), T(is_handed_over), T(named_and_sent),
 		T(what_is_refused), T(all_in_use), T(removed),
-		T(passed_over), T(passed_over_and_left), T(old_hints), T(batches), T(read_only),
+		T(passed_over), T(passed_over_and_left), T(old_hints),
+		T(batches), T(read_only),
+		T(receiver_dies_while_another_sends_the_same),
+		T(sender_dies_while_another_receives_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

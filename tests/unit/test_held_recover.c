@@ -156,7 +156,8 @@ static void the_last_holder(void **state)
 	assert_int_equal(held(r), 2);
 	reclaim_client(&r->h, p.slot);
 	assert_int_equal(held(r), 1);
-	assert_int_equal(held_drop(geom_holders(&r->sg, &g), q.slot, q.slot),
+	assert_int_equal(held_drop(geom_holders(&r->sg, &g),
+				   holder_bit(q.slot), q.slot),
 			 HELD_BY_NONE);
 	rig_free(r);
 }
