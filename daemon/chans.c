@@ -214,7 +214,7 @@ int chan_remove(struct heap *h, const char *text)
 		return -ENOENT;
 	set_phase(ch.dir, CHAN_REMOVING);
 	/* [M5] Before the looks at the places: a sender looks here after his. */
-	atomic_thread_fence(memory_order_seq_cst);
+	fence_sc();
 	finish_removal(h, &ch);
 	return 0;
 }

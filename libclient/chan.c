@@ -5,6 +5,8 @@
  *	send	EMPTY place seen; word NO -> QUEUED, my bit off; place -> FULL
  *	recv	place FULL -> TAKING; word QUEUED -> NO, my bit on; place -> EMPTY
  *
+ * QUEUED is ALONE if nobody else has a bit; then recv goes over BORN (shm/held.h).
+ *
  * A sender killed before the place is FULL has sent nothing, and his recovery
  * undoes the word.  A receiver has the message from TAKING on.  Who is stopped in
  * between is passed over (shm/chan.h).  models/queue.pml is the proof.
@@ -29,20 +31,19 @@ static inline void note_chan(mh_chan *c)
 /* NO -> QUEUED at pos; keep: we hold it more than once.  0 or -EBUSY. */
 static int queue_word(mh_chan *c, struct sh_holder *word, bool keep, uint64_t pos)
 {
-	const struct rights *r = c->h->r;
-	struct holders w, to;
+	struct holders w, to, bit = my_bit(c->h);
+	uint32_t me = c->h->r->me.slot;
 
 	do {
 		w = holders_read(word);
 		if (holders_tag(w) != TAG_NO)
 			return -EBUSY;
-		to = keep ? w : holders_without(w, r->bit);
-	} while (!holders_cas(word, w,
-			      holders_queued(to, &c->ch, pos, r->me.slot)));
+		to = keep ? w : holders_without(w, bit);
+	} while (!holders_cas(word, w, holders_queued(to, &c->ch, pos, me)));
 	return 0;
 }
 
-/* QUEUED by us, and in no place: to another position, or back to us. */
+/* QUEUED by us, and in no place: to another position. */
 static void requeue_word(mh_chan *c, struct sh_holder *word, uint64_t to_pos)
 {
 	uint32_t me = c->h->r->me.slot;
@@ -61,7 +62,7 @@ static COLD void own_word(mh_chan *c, struct sh_holder *word)
 	do
 		w = holders_read(word);
 	while (!holders_cas(word, w,
-			    holders_with(holders_bits(w), c->h->r->bit)));
+			    holders_with(holders_bits(w), my_bit(c->h))));
 }
 
 /* Threads may share the handle: what one has sent, none goes below. */
@@ -260,11 +261,10 @@ static inline void fetch_message(mh_heap *h, const struct held_at *at)
 /* Claimed, so that the object is there, and what the look before said is true. */
 static inline void own(mh_chan *c, const struct held_at *at, struct holds *t)
 {
-	const struct rights *r = c->h->r;
 	uint32_t was = count_take(&t->n[at->slot]);
 
 	note_held(c->h, at->spc);
-	if (unlikely(!held_take(at->word, r->bit, r->me.slot)))
+	if (unlikely(!held_take(at->word, my_bit(c->h), c->h->r->me.slot)))
 		own_word(c, at->word);
 	count_put(&t->n[at->slot], was + 1);
 }
@@ -297,17 +297,16 @@ static inline int claim_next(mh_chan *c, uint64_t *ret_seq,
 
 static int try_recv(mh_chan *c, void **ret_p);
 
-static COLD int recv_first_of_span(mh_chan *c, void **ret_p)
+static COLD int recv_first_of_span(mh_chan *c, struct span_slots s,
+				   void **ret_p)
 {
-	struct held_at at = tls.held;
-
-	return holds_missing(c->h, at.id, at.slots) ? -errno :
-	       try_recv(c, ret_p);
+	return holds_missing(c->h, s) ? -errno : try_recv(c, ret_p);
 }
 
-/* 0 and the message, -EAGAIN, -EPIPE, -ENOMEM, -EDEADLK. */
+/* 0 and the message, -EAGAIN, -EPIPE, -EDEADLK, and what holds_missing() says. */
 static int try_recv(mh_chan *c, void **ret_p)
 {
+	struct span_slots s = { { 0 }, 0 };
 	const struct held_at *at;
 	struct holds *t;
 	uint64_t seq;
@@ -320,9 +319,12 @@ static int try_recv(mh_chan *c, void **ret_p)
 		own(c, at, t);
 		chan_emptied(&c->ch, place_pos(seq));
 		*ret_p = c->h->arena + at->off;
+	} else if (r == HOLDS_MISSING) {
+		s = span_slots(at);
 	}
 	counting_end();
-	return likely(r != HOLDS_MISSING) ? r : recv_first_of_span(c, ret_p);
+	return likely(r != HOLDS_MISSING) ? r :
+	       recv_first_of_span(c, s, ret_p);
 }
 
 static APART int wait_and_recv(mh_chan *c, void **ret_p, int timeout_ms)
@@ -373,7 +375,7 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 		nothing_came(c, r);
 		return NULL;
 	}
-	chan_wake(&c->ch.c->room, 1);
+	chan_wake_room(c, 1);
 	return p;
 }
 
@@ -390,7 +392,7 @@ size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 		for (done = 1; done < n; done++)
 			if ((r = try_recv(c, &out[done])))
 				break;
-		chan_wake(&c->ch.c->room, (uint32_t)done);
+		chan_wake_room(c, (uint32_t)done);
 	}
 	if (done < n)
 		nothing_came(c, r);

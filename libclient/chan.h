@@ -28,20 +28,19 @@ static inline int chan_usable(mh_chan *c)
 	const mh_heap *h = c->h;
 
 	return likely(h->attached && h->serial == c->serial && !tls.counting &&
-		      h->r->me.slot - 1 < SH_HOLDERS - 1) ? 0 :
+		      !holders_none(my_bit(h))) ? 0 :
 	       chan_unusable(c);
 }
 
 /* chanwait.c */
 /* Says that one is about to sleep there: then looks again, then sleeps. */
 uint32_t chan_drowsy(_Atomic uint32_t *word);
-#define MAY_SLEEP	1u
 void chan_wake_some(_Atomic uint32_t *word, uint32_t n);
 
 /* n messages, or places: wakes as many who sleep there, if anybody may. */
 static inline void chan_wake(_Atomic uint32_t *word, uint32_t n)
 {
-	if (unlikely(ld_sc(word) & MAY_SLEEP))			/* [M3] */
+	if (unlikely(ld_sc(word) & CHAN_MAY_SLEEP))			/* [M3] */
 		chan_wake_some(word, n);
 }
 
@@ -62,6 +61,12 @@ struct waiting wait_begin(mh_chan *c, enum chan_waits who, int timeout_ms);
 int wait_more(struct waiting *w);
 /* r: what it came to, 0 or -errno, which it gives back. */
 int wait_end(const struct waiting *w, int r);
+
+static inline void chan_wake_room(mh_chan *c, uint32_t n)
+{
+	if (unlikely(chan_room_awaited(&c->ch)))
+		chan_wake_some(&c->ch.c->room, n);
+}
 
 /* chanfd.c */
 void chan_fd_clear(mh_chan *c);	/* a receive found nothing */

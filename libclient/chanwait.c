@@ -60,7 +60,7 @@ uint32_t chan_drowsy(_Atomic uint32_t *word)
 	uint32_t w = ld_sc(word), to;				/* [M3] */
 
 	do
-		to = (w + 2) | MAY_SLEEP;
+		to = (w + 2) | CHAN_MAY_SLEEP;
 	while (!cas_sc(word, &w, to));				/* [M3] */
 	return to;
 }
@@ -71,7 +71,7 @@ COLD void chan_wake_some(_Atomic uint32_t *word, uint32_t n)
 	uint32_t w = add_sc(word, 2) + 2;			/* [M3] */
 
 	if (syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0) == 0)
-		cas_sc(word, &w, w & ~MAY_SLEEP);		/* [M3] */
+		cas_sc(word, &w, w & ~CHAN_MAY_SLEEP);		/* [M3] */
 }
 
 /* Threads that share the handle share what was learnt; a hint. */

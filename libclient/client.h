@@ -115,7 +115,8 @@ struct rights {
 	pthread_mutex_t	 join, pool, calls;
 	pthread_cond_t	 cell_free;
 	struct party	 me;
-	struct holders	 bit;		/* ours in a holder word; none: may not hold */
+	_Atomic uint64_t bit[2];	/* [A1] ours in a holder word, after me; none:
+					   we may not hold, or have not joined */
 	uint64_t	 nonce;
 	uint32_t	 epoch;		/* of the daemon we talked to last */
 	uint32_t	 cells;		/* bit: request cell in use */
@@ -181,7 +182,8 @@ struct tls {
 	uint32_t	 tid;		/* for tracers, as of its first slow path */
 	uint64_t	 waited_ns;	/* for locks, while somebody looked */
 	struct mcache	*by_heap[HEAPS_MAX];
-	/* The held object that it looked at last; serial of the attach, 0: none. */
+	/* The held object that it looked at last, and so its span; serial of the
+	   attach, 0: none. */
 	uint32_t	 held_serial;
 	struct held_at	 held;
 };
@@ -349,13 +351,6 @@ static inline uint64_t ps_takeable(struct pspan *ps, uint32_t w)
 	return bits;
 }
 
-static inline void set_me(mh_heap *h, struct party me)
-{
-	h->r->bit = me.slot < SH_HOLDERS ? holder_bit(me.slot) :
-		    (struct holders){ 0, 0 };
-	h->r->me = me;
-}
-
 static inline struct pclass *pclass_of(mh_heap *h, uint32_t spc)
 {
 	return &h->r->cls[spc];
@@ -387,6 +382,7 @@ mh_heap *attach_view(const char *name, unsigned flags, const struct seg *sg,
 /* rights.c: wiped memory */
 int rights_first(mh_heap *h);		/* before the handshake */
 int rights_make(mh_heap *h);		/* page table, once the size is known */
+void set_me(mh_heap *h, struct party me);
 void rights_clear(mh_heap *h);		/* all zero again, addresses kept */
 void *pool_take(mh_heap *h, size_t bytes);	/* zeroed, 64-aligned */
 void *pool_carve(mh_heap *h, size_t bytes);	/* the same, rights.pool held */

@@ -47,13 +47,13 @@ struct holds *holds_make(mh_heap *h, span_id id, uint32_t slots)
 }
 
 /* A slow path's door, as the pool has a lock. */
-COLD int holds_missing(mh_heap *h, span_id id, uint32_t slots)
+COLD int holds_missing(mh_heap *h, struct span_slots s)
 {
 	struct holds *t;
 
 	if (!enter_any(h))
 		return -1;
-	t = holds_make(h, id, slots);
+	t = holds_make(h, s.id, s.slots);
 	leave();
 	return t ? 0 : refuse(ENOMEM, "heap %s: no memory to count holds",
 			      h->name);
@@ -61,10 +61,10 @@ COLD int holds_missing(mh_heap *h, span_id id, uint32_t slots)
 
 int may_hold(mh_heap *h)
 {
-	/* A forked child joins first. */
-	if (unlikely(!h->r->me.slot) && !heap_ready(h))
+	/* A forked child joins first; another thread may be about to. */
+	if (unlikely(holders_none(my_bit(h))) && !heap_ready(h))
 		return -1;
-	if (likely(h->r->me.slot < SH_HOLDERS))
+	if (likely(!holders_none(my_bit(h))))
 		return 0;
 	return refuse(EUSERS, "heap %s: this process has client slot %u; only "
 		      "the first %u clients may hold objects (share them "
@@ -86,7 +86,7 @@ int hold_now(mh_heap *h, const struct held_at *at)
 	was = count_take(n);
 	if (likely(!was)) {
 		note_held(h, at->spc);
-		r = held_hold(at->word, h->r->bit) ? 0 : -ESTALE;
+		r = held_hold(at->word, my_bit(h)) ? 0 : -ESTALE;
 	}
 	count_put(n, r ? 0 : was + 1);
 	return r;
@@ -183,7 +183,7 @@ int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
 	n = &t->n[at->slot];
 	was = count_take(n);
 	if (was == 1)
-		*ret_last = held_drop(at->word, h->r->bit, h->r->me.slot) ==
+		*ret_last = held_drop(at->word, my_bit(h), h->r->me.slot) ==
 			    HELD_BY_NONE;
 	count_put(n, was ? was - 1 : 0);
 	return was ? 0 : -EINVAL;
@@ -219,19 +219,18 @@ static inline const struct held_at *look(mh_heap *h, const void *p)
 }
 
 /* What has to be done first was not: does it, and holds then. */
-static COLD int hold_slowly(mh_heap *h, void *p, int r)
+static COLD int hold_slowly(mh_heap *h, void *p, int r, struct span_slots s)
 {
-	struct held_at at = tls.held;
-
 	if (r == ASK_MAY_HOLD)
 		return may_hold(h) ? -1 : mh_hold(h, p);
 	if (r == HOLDS_MISSING)
-		return holds_missing(h, at.id, at.slots) ? -1 : mh_hold(h, p);
+		return holds_missing(h, s) ? -1 : mh_hold(h, p);
 	return refuse_held(h, "mh_hold", p, r);
 }
 
 HOT int mh_hold(mh_heap *h, void *p)
 {
+	struct span_slots s = { { 0 }, 0 };
 	const struct held_at *at;
 	int r;
 
@@ -240,12 +239,14 @@ HOT int mh_hold(mh_heap *h, void *p)
 	at = look(h, p);
 	if (unlikely(!at))
 		r = NO_HELD_OBJECT;
-	else if (unlikely(h->r->me.slot - 1 >= SH_HOLDERS - 1))
+	else if (unlikely(holders_none(my_bit(h))))
 		r = ASK_MAY_HOLD;
 	else
 		r = hold_now(h, at);
+	if (unlikely(r == HOLDS_MISSING))
+		s = span_slots(at);
 	counting_end();
-	return likely(!r) ? 0 : hold_slowly(h, p, r);
+	return likely(!r) ? 0 : hold_slowly(h, p, r, s);
 }
 
 HOT int mh_drop(mh_heap *h, void *p)
@@ -285,7 +286,7 @@ static inline void fetch_next(const struct mcache *mc, uint32_t i,
 static inline void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	char *top = ld_rlx(&mc->a.top[i]);			/* [A1] */
-	const struct holders bit = h->r->bit;
+	const struct holders bit = my_bit(h);
 	uint32_t slot, was;
 	_Atomic uint32_t *n;
 	struct slot_ref *e;
@@ -312,7 +313,7 @@ static inline void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 	return p;
 }
 
-/* Of the thread's heap h, from the array; NULL: alloc_held() knows why. */
+/* Of the thread's heap h, from the array; NULL: it takes more than that. */
 HOT void *alloc_held_fast(mh_heap *h, size_t size)
 {
 	return pop_held(h, tls.mc, SHARED_ARRAYS + sc_of(size));

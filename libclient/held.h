@@ -41,6 +41,15 @@ static inline struct holds *holds_of(mh_heap *h, const struct held_at *at)
 	return t;
 }
 
+/* Whoever sees one sees our slot, too. */
+static inline struct holders my_bit(const mh_heap *h)
+{
+	struct holders bit = { .lo = ld_acq(&h->r->bit[0]) };	/* [A1] */
+
+	bit.hi = ld_acq(&h->r->bit[1]);				/* [A1] */
+	return bit;
+}
+
 #define COUNT_BUSY	UINT32_MAX
 
 /*
@@ -148,7 +157,19 @@ int may_hold(mh_heap *h);
  */
 #define HOLDS_MISSING	1
 int hold_at(mh_heap *h, const struct held_at *at);
-int holds_missing(mh_heap *h, span_id id, uint32_t slots);	/* 0 or refused */
+
+/* Of what was looked at: a handler may look, too, once counting has ended. */
+struct span_slots {
+	span_id	 id;
+	uint32_t slots;
+};
+
+static inline struct span_slots span_slots(const struct held_at *at)
+{
+	return (struct span_slots){ at->id, at->slots };
+}
+
+int holds_missing(mh_heap *h, struct span_slots s);	/* 0 or refused */
 
 #define HELD_LEAST	64u	/* bytes of a held object */
 

@@ -125,7 +125,7 @@ static int hold_named(mh_heap *h, const struct name_is *n)
 
 	watch_end(watch);
 	if (r == HOLDS_MISSING)
-		return holds_missing(h, at.id, at.slots) ? -errno : -EAGAIN;
+		return holds_missing(h, span_slots(&at)) ? -errno : -EAGAIN;
 	if (r == -ESTALE && !name_same(n))
 		return -EAGAIN;
 	if (r || name_same(n))

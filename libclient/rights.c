@@ -80,6 +80,15 @@ static void mcaches_clear(mh_heap *h)
 	}
 }
 
+void set_me(mh_heap *h, struct party me)
+{
+	h->r->me = me;
+	if (me.slot >= SH_HOLDERS)
+		return;
+	st_rel(&h->r->bit[0], holder_bit(me.slot).lo);		/* [A1] */
+	st_rel(&h->r->bit[1], holder_bit(me.slot).hi);		/* [A1] */
+}
+
 void rights_clear(mh_heap *h)
 {
 	mcaches_clear(h);

@@ -113,9 +113,9 @@ static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	}
 	note_held(h, spc);
 	word = geom_holders(&h->sg, &g);
-	held_born(word, h->r->bit, h->r->me.slot);
+	held_born(word, my_bit(h), h->r->me.slot);
 	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
-	held_open(word, h->r->bit);
+	held_open(word, my_bit(h));
 	count_end(&t->n[0], 1);
 	pass_span(h, &g);
 	return h->arena + geom_offset(&g);

@@ -59,6 +59,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
  */
 #define order_for_recovery()	atomic_signal_fence(memory_order_seq_cst)
 
+#define fence_sc()	atomic_thread_fence(memory_order_seq_cst)
+
 /*
  * 16 bytes at a multiple of 16, as two halves.  (The __atomic builtins would
  * call a library here.)

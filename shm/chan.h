@@ -207,7 +207,21 @@ static inline void chan_emptied(const struct chan *ch, uint64_t pos)
 		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
 }
 
-/* Does the place of the word's position hold the object, FULL or TAKING? */
+#define CHAN_MAY_SLEEP	1u	/* in items and room, [M3] */
+
+/*
+ * After chan_emptied(): may somebody sleep who waits for room?  The fence, as the
+ * place must be EMPTY for all before the look: a sleeper sets the bit, then looks
+ * at the place.  (Who has filled one did it by a CAS, and needs none.)
+ */
+static inline bool chan_room_awaited(const struct chan *ch)
+{
+	fence_sc();						/* [M3] */
+	return ld_sc(&ch->c->room) & CHAN_MAY_SLEEP;		/* [M3] */
+}
+
+/* Does the place of the word's position hold the object, FULL or TAKING, as sent by
+ * its mover? */
 bool chan_has(const struct seg *sg, struct holders w, uint64_t handle);
 
 /*

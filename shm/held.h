@@ -12,7 +12,8 @@
  *
  * A word can be held only while somebody holds it: a bit, and no BORN or FREEING.
  * QUEUED (in a channel, or about to be) keeps the object without any bit; ALONE says
- * that it had none, and can't be held: its mover alone changes the word.  A process
+ * that it had none, and can't be held: the sender alone changes the word, and from the
+ * claim of the place on who has claimed it.  A process
  * that holds an object several times has one bit, and counts for itself.  The
  * words of a span lie behind its parked bytes; live and parked say whether a
  * slot is an object at all, as in any leased span.  [O1] is the row,

@@ -63,7 +63,7 @@
  *                                st_rel; everybody
  *                                cas16_sc
  *	Who holds an object: a bit each, the name's too.  Only a word with a bit and
- *	tag NO can be held, so that of a free slot never is.  Alloc: bit, BORN(me),
+ *	tag NO or QUEUED can be held, so that of a free slot never is.  Alloc: bit, BORN(me),
  *	unparked, NO: recovery frees what was BORN.  Received, when ALONE: BORN(me), bit,
  *	NO, by stores, as nobody else changes such a word.  The last drop is one CAS to
  *	FREEING(me); then the slot is freed, by me or by my recovery.  Recovery
@@ -83,7 +83,7 @@
  *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos, sender, receiver) -> EMPTY(pos +
  *	capacity).
  *	With the first the message is in the channel, with the second it is the
- *	receiver's: of QUEUED objects who moves the place may change the word.  A
+ *	receiver's: of those QUEUED or ALONE who moves the place may change the word.  A
  *	sender sees EMPTY, writes the word [O1], then the place.  Sender dies
  *	between: recovery sees that the place hasn't got it.  Receiver dies TAKING:
  *	what it took goes with it.  (models/queue.pml)

@@ -10,9 +10,12 @@
  *	two	two freers reach the threshold at once
  *	link	a pusher makes a span LISTED and looks at its link; a popper
  *		clears the link and looks at the state
+ *	room	a receiver empties a place and looks whether a sender may sleep;
+ *		a sender says that he will and looks for room
  *
  * MH_SOAK=1 or MH_ROUNDS=N: more rounds than a quick look's.
  */
+#include "shm/chan.h"
 #include "tests/heaprig.h"
 
 #include <pthread.h>
@@ -37,6 +40,9 @@ struct pair {
 	struct geom	 g;
 	struct party	 p1, p2;
 	const struct race *race;
+	struct chan	 ch;		/* of one place */
+	uint64_t	 pos;
+	bool		 awaited, room;
 	unsigned	 rounds, lost, late[2];
 	_Atomic unsigned go, ready;	/* round that begins; has ended */
 	bool		 got;
@@ -128,10 +134,41 @@ static bool forgotten(struct pair *x)
 	return !not_listed(x) && !ld_sc(&x->r->sg.spans[x->g.id.n].link);
 }
 
+/* The place is TAKING, and what its receiver has written before is on its way. */
+static void room_reset(struct pair *x)
+{
+	x->pos = place_pos(ld_acq(&x->ch.places[0].seq));
+	if (!chan_fill(&x->ch, x->pos, 1, x->p2.slot, 0) ||
+	    !chan_claim(&x->ch, place_full(x->pos, x->p2.slot), x->p1.slot))
+		abort();
+	atomic_store(&x->ch.c->room, 0);
+}
+
+static void room_one(struct pair *x)
+{
+	chan_emptied(&x->ch, x->pos);
+	x->awaited = chan_room_awaited(&x->ch);
+}
+
+static void room_two(struct pair *x)
+{
+	uint64_t pos = x->pos + 1;
+	uint32_t none = 0;
+
+	cas_sc(&x->ch.c->room, &none, CHAN_MAY_SLEEP);
+	x->room = chan_room(&x->ch, &pos);
+}
+
+static bool sleeps_on(struct pair *x)
+{
+	return !x->awaited && !x->room;
+}
+
 static const struct race races[] = {
 	{ "full", full_reset, full_one, full_two, not_listed },
 	{ "two", two_reset, two_one, full_two, not_listed },
 	{ "link", link_reset, link_one, link_two, forgotten },
+	{ "room", room_reset, room_one, room_two, sleeps_on },
 };
 
 static void on_core(int n)
@@ -188,6 +225,8 @@ static void meet(struct pair *x)
 	pthread_join(t, NULL);
 }
 
+static const struct rig_opts opts = { .no_guard = true, .chans = 1 };
+
 int main(void)
 {
 	const char *soak = getenv("MH_SOAK");
@@ -206,10 +245,13 @@ int main(void)
 	}
 	printf("1..%zu\n", sizeof(races) / sizeof(races[0]));
 	for (unsigned i = 0; i < sizeof(races) / sizeof(races[0]); i++) {
-		struct pair x = { .r = rig_new(&(struct rig_opts){ .no_guard =
-								   true }),
-				  .race = &races[i], .rounds = rounds };
+		struct pair x = { .r = rig_new(&opts), .race = &races[i],
+				  .rounds = rounds };
+		uint32_t index;
 
+		if (chan_open(&x.r->h, "c", 1, CHAN_ONLY_NEW, &index) ||
+		    !chan_view(&x.r->sg, index, &x.ch))
+			abort();
 		x.p1 = rig_join(x.r);
 		x.p2 = rig_join(x.r);
 		x.g = rig_span(x.r, x.p1, span_class(LIFE_OWNED, SC_1K));

@@ -381,7 +381,7 @@ static struct rivals rivals_new(void)
 	assert_int_equal(mh_chan_send(x.c, x.p, 0), 0);
 	assert_true(chan_next(&x.c->ch, &x.seq, &handle));
 	assert_true(chan_claim(&x.c->ch, x.seq, x.v->r->me.slot));
-	set_word(x.p, holders_queued(x.v->r->bit, &x.c->ch, place_pos(x.seq),
+	set_word(x.p, holders_queued(my_bit(x.v), &x.c->ch, place_pos(x.seq),
 				     x.w->r->me.slot));
 	return x;
 }
@@ -397,7 +397,7 @@ static void receiver_dies_while_another_sends_the_same(void **state)
 	w = holders_read(word_of(x.p));
 	assert_true(holders_queue(w) && holders_none(w));
 	assert_int_equal(holders_mover(w), x.w->r->me.slot);
-	set_word(x.p, x.w->r->bit);		/* not to that place */
+	set_word(x.p, my_bit(x.w));		/* not to that place */
 	clientrig_verify(cr);
 	assert_int_equal(objects(), 1);
 	assert_int_equal(mh_drop(x.w, x.p), 0);
@@ -414,7 +414,7 @@ static void sender_dies_while_another_receives_the_same(void **state)
 	clientrig_kill(cr, x.w);
 	w = holders_read(word_of(x.p));
 	assert_int_equal(holders_tag(w), TAG_NO);
-	assert_true(holders_has(w, x.v->r->bit));
+	assert_true(holders_has(w, my_bit(x.v)));
 	chan_emptied(&x.c->ch, place_pos(x.seq));
 	assert_int_equal(mh_drop(x.v, x.p), 0);
 	assert_int_equal(objects(), 0);
