@@ -26,6 +26,7 @@ while [ $(($(date +%s) - began)) -lt $seconds ]; do
 		pkill -KILL -n -P $load refiller && killed=$((killed + 1))
 	fi
 	wait $load
+	pids=${pids% "$load"}	# others may get its number
 	rounds=$((rounds + 1))
 	[ $rounds != 100 ] || early=$(rss "$tracer_export")
 done
