@@ -185,8 +185,8 @@ static inline void held_open(struct sh_holder *h, struct holders bit)
 
 /*
  * Taken from its place by us.  True if it is ALONE: then nobody else changes the
- * word, and stores do what a CAS would.  BORN first: nobody can hold it until our
- * bit is there, and killed in between recovery frees it.
+ * word, and stores do what a CAS would.  Neither ALONE nor BORN can be held, so that
+ * our bit is there before anybody can; killed in between, recovery frees it.
  */
 static inline bool held_take(struct sh_holder *h, struct holders bit,
 			     uint32_t mover)
