@@ -355,7 +355,7 @@ struct rivals {
 
 static struct sh_holder *word_of(const void *p)
 {
-	struct held_at at;
+	struct held_at at = { 0 };
 
 	assert_true(held_find(&a->sg, (uint64_t)((const char *)p - a->arena),
 			      &at));
