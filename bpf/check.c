@@ -17,8 +17,8 @@
 #include "tools/json.h"
 #include "tools/say.h"
 
-#define HITS	2000
-#define ROUNDS	5
+#define HITS	4000
+#define ROUNDS	15
 
 struct selftest {
 	uint64_t hit_ns, empty_ns;	/* medians */

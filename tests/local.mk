@@ -129,6 +129,7 @@ SCRIPT_TESTS = \
 	%D%/trace/exact.sh \
 	%D%/trace/golden.sh \
 	%D%/trace/hits.sh \
+	%D%/trace/inside.sh \
 	%D%/trace/many.sh \
 	%D%/trace/output.sh \
 	%D%/trace/owners.sh \
