@@ -59,9 +59,9 @@ void member_gone(struct server *sv, uint32_t slot)
 {
 	struct member *m = &sv->members[slot];
 
-	member_unwatch(m);
 	m->session = NULL;
 	reclaim_client(&sv->heap, slot);
+	member_unwatch(m);
 	count(sv, -1);
 	heap_count(&sv->heap);
 	server_awake(sv);
@@ -72,11 +72,9 @@ static void member_end(struct member *m)
 {
 	struct session *s = m->session;
 
-	if (s) {		/* closing must not find the slot any more */
-		m->session = NULL;
+	member_gone(m->sv, m->slot);	/* first: others wait for what it had */
+	if (s)
 		session_close(s);
-	}
-	member_gone(m->sv, m->slot);
 }
 
 static void on_death(void *arg, unsigned int revents)

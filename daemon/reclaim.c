@@ -54,6 +54,34 @@ static void tally_move(struct sh_tally *sum, struct sh_tally *t)
 	}
 }
 
+/* The next size class from sc on that the client used; SC_COUNT: none. */
+static uint32_t next_used(const struct heap *h, uint32_t slot, uint32_t sc)
+{
+	const struct sh_slot *s = &h->sg.slots[slot];
+
+	for (; sc < SC_COUNT; sc = (sc | 63) + 1) {
+		uint64_t bits = ld_acq(&s->used[sc / 64]) >> sc % 64; /* [K4] */
+
+		if (bits)
+			return sc + (uint32_t)__builtin_ctzll(bits);
+	}
+	return SC_COUNT;
+}
+
+/* The bits go last: the daemon may die meanwhile. */
+static void tallies_reset(struct heap *h, uint32_t slot)
+{
+	struct sh_slot *s = &h->sg.slots[slot];
+	struct sh_tally *sum = h->sg.slots[0].tally;
+
+	for (uint32_t sc = next_used(h, slot, 0); sc < SC_COUNT;
+	     sc = next_used(h, slot, sc + 1))
+		for (uint32_t spc = sc; spc < SPAN_CLASSES; spc += SC_COUNT)
+			tally_move(&sum[spc], &s->tally[spc]);
+	st_rel(&s->used[0], 0);					/* [K4] */
+	st_rel(&s->used[1], 0);					/* [K4] */
+}
+
 static void watches_reset(struct heap *h, uint32_t slot)
 {
 	for (uint32_t i = 0; i < SH_WATCHES; i++)
@@ -82,8 +110,7 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	watches_reset(h, slot);
 	for (uint32_t i = 0; i < SH_CHANS_MAX / 64; i++)
 		st_rlx(&s->chans[i], 0);			/* [M4] */
-	for (uint32_t spc = 0; spc < SPAN_CLASSES; spc++)
-		tally_move(&h->sg.slots[0].tally[spc], &s->tally[spc]);
+	tallies_reset(h, slot);
 }
 
 int client_join(struct heap *h, struct party *ret_p)
@@ -172,19 +199,28 @@ static void rebuild_stripe(struct heap *h, uint32_t k, struct party dead)
 	uint64_t began = on ? probe_clock() : 0;
 
 	central_rebuild(&h->sg, k, dead, h->me);
+	add_rlx(&h->sg.whdr->count.rebuilt_stripes, 1);		/* [H2] */
 	if (on)
 		PROBE_FIRE(lock_freed, lock_id(LOCK_STRIPE, k / n, k % n),
 			   LOCK_STRIPE, h->sg.clients[dead.slot].pid, dead.slot,
 			   probe_clock() - began);
 }
 
-static void reclaim_stripes(struct heap *h, struct party dead)
+static void reclaim_stripes(struct heap *h, uint32_t spc, struct party dead)
 {
-	for (uint32_t k = 0; k < central_stripes(&h->sg); k++)
-		if (party_eq(central_holder(&h->sg, k), dead)) {
+	uint32_t n = h->sg.geo.nstripes;
+
+	for (uint32_t k = spc * n; k < (spc + 1) * n; k++)
+		if (party_eq(central_holder(&h->sg, k), dead))
 			rebuild_stripe(h, k, dead);
-			add_rlx(&h->sg.whdr->count.rebuilt_stripes, 1); /* [H2] */
-		}
+}
+
+static void reclaim_all_stripes(struct heap *h, struct party dead)
+{
+	for (uint32_t sc = next_used(h, dead.slot, 0); sc < SC_COUNT;
+	     sc = next_used(h, dead.slot, sc + 1))
+		for (uint32_t spc = sc; spc < SPAN_CLASSES; spc += SC_COUNT)
+			reclaim_stripes(h, spc, dead);
 }
 
 uint64_t reclaim_client(struct heap *h, uint32_t slot)
@@ -212,7 +248,7 @@ uint64_t reclaim_client(struct heap *h, uint32_t slot)
 	}
 	retire_end(h);
 	reclaim_all_lent(h, dead);
-	reclaim_stripes(h, dead);
+	reclaim_all_stripes(h, dead);
 	chans_wake(h, dead);
 	slot_reset(h, slot);
 	if (state != CLIENT_LEAVING) {

@@ -361,6 +361,12 @@ static inline struct sh_slot *my_slot(mh_heap *h)
 	return &h->sg.slots[h->r->me.slot];
 }
 
+static inline struct sh_tally *my_tally(mh_heap *h, uint32_t span_class)
+{
+	slot_uses(my_slot(h), spc_size_class(span_class));
+	return &my_slot(h)->tally[span_class];
+}
+
 /* error.c */
 int refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void *refuse_null(int err, const char *fmt, ...)

@@ -168,7 +168,7 @@ static void keep_top(struct arrays *a, uint32_t i, uint32_t gone, uint32_t n)
 /* Class lock held. */
 static void tally_flush(mh_heap *h, uint32_t spc, uint32_t n)
 {
-	struct sh_tally *t = &my_slot(h)->tally[spc];
+	struct sh_tally *t = my_tally(h, spc);
 
 	st_rlx(&t->flushes, ld_rlx(&t->flushes) + 1);		/* [C1] */
 	st_rlx(&t->flushed, ld_rlx(&t->flushed) + n);		/* [C1] */

@@ -226,7 +226,7 @@ static int more(mh_heap *h, struct mcache *mc, uint32_t spc, bool nowait)
 /* Class lock held. */
 static void tally_refill(mh_heap *h, uint32_t spc, uint32_t level, uint32_t n)
 {
-	struct sh_tally *t = &my_slot(h)->tally[spc];
+	struct sh_tally *t = my_tally(h, spc);
 	_Atomic uint64_t *times = &t->refills[level - 1];
 
 	st_rlx(times, ld_rlx(times) + 1);			/* [C1] */
@@ -256,7 +256,7 @@ static uint32_t refill_array(mh_heap *h, struct mcache *mc, uint32_t i,
 		class_unlock(c);
 	} while (!got && !more(h, mc, spc, nowait));
 	if (!got)
-		add_rlx(&my_slot(h)->tally[spc].failed, 1);	/* [C1] */
+		add_rlx(&my_tally(h, spc)->failed, 1);		/* [C1] */
 	return got;
 }
 

@@ -46,11 +46,14 @@ struct party central_holder(const struct seg *sg, uint32_t stripe)
 	return w ? span_party(w) : NOBODY;
 }
 
-static bool stripe_try(struct sh_stripe *st, struct party me)
+static bool stripe_try(const struct seg *sg, uint32_t k, struct party me)
 {
 	uint64_t none = 0;
 
-	return cas_acq(&st->lock, &none, lock_word(me));	/* [K2] */
+	if (me.slot <= sg->geo.nclients)	/* not the daemon */
+		slot_uses(&sg->slots[me.slot],
+			  spc_size_class(k / sg->geo.nstripes));
+	return cas_acq(&sg->stripes[k].lock, &none, lock_word(me)); /* [K2] */
 }
 
 static void stripe_unlock(struct sh_stripe *st)
@@ -166,7 +169,7 @@ bool central_push(const struct seg *sg, struct party me, uint32_t spc,
 	for (uint32_t i = 0; i < sg->geo.nstripes; i++) {
 		uint32_t k = base + ((s + i) & (sg->geo.nstripes - 1));
 
-		if (!stripe_try(&sg->stripes[k], me))
+		if (!stripe_try(sg, k, me))
 			continue;
 		stripe_link(sg, k, id, goes_last(sg, me, spc, id));
 		stripe_unlock(&sg->stripes[k]);
@@ -212,7 +215,7 @@ bool central_pop(const struct seg *sg, struct party me, uint32_t spc,
 			*ret_busy += ld_rlx(&st->lock) != 0;	/* [K2] */
 			continue;
 		}
-		if (!stripe_try(st, me)) {
+		if (!stripe_try(sg, k, me)) {
 			++*ret_busy;
 			continue;
 		}
@@ -347,7 +350,7 @@ bool central_unlist(const struct seg *sg, struct party me, span_id id)
 		return true;
 	if (k >= central_stripes(sg))	/* [K1] somebody scribbled */
 		return cas_sc(&sg->spans[id.n].link, &link, 0);
-	if (!stripe_try(&sg->stripes[k], me))
+	if (!stripe_try(sg, k, me))
 		return false;
 	drop_free(sg, k);
 	link = ld_sc(&sg->spans[id.n].link);			/* [K1] */
@@ -367,7 +370,7 @@ void central_refile(const struct seg *sg, struct party me, const struct geom *g)
 	if (link && k >= central_stripes(sg)) {	/* [K1] somebody scribbled */
 		cas_sc(&sg->spans[g->id.n].link, &link, 0);
 	} else if (link && k / sg->geo.nstripes != g->spc &&
-		   stripe_try(&sg->stripes[k], me)) {
+		   stripe_try(sg, k, me)) {
 		relink(sg, k);
 		stripe_unlock(&sg->stripes[k]);
 	}

@@ -79,6 +79,19 @@ bool central_unlist(const struct seg *sg, struct party me, span_id id);
 void central_refile(const struct seg *sg, struct party me,
 		    const struct geom *g);
 
+/*
+ * The client may hold a stripe of the class, and has a tally of it: recovery looks
+ * for either only where this was said before.
+ */
+static inline void slot_uses(struct sh_slot *s, uint32_t size_class)
+{
+	_Atomic uint64_t *word = &s->used[size_class / 64];
+	uint64_t bit = 1ull << size_class % 64;
+
+	if (!(ld_rlx(word) & bit))				/* [K4] */
+		or_ar(word, bit);				/* [K4] */
+}
+
 /* Who holds the stripe's lock; slot 0: nobody. */
 struct party central_holder(const struct seg *sg, uint32_t stripe);
 

@@ -113,6 +113,10 @@
  *        .tail
  *	Holder dies in between: the list is rebuilt.  A tail counts only if that
  *	span's link names this stripe, and nothing behind it.
+ *  [K4]  slot.used               the client, or_ar      recovery, ld_acq
+ *	Size classes of which it may hold a stripe, or has a tally: set before the
+ *	lock is tried for, cleared after its recovery.  (The daemon's own death is
+ *	looked for in all stripes.)
  *  [G1]  geom.seq                daemon, st_rel         everybody ld_acq
  *	Odd while the entry changes, which happens only to FREE spans.  A reader
  *	that meets odd or a change tries 8 times, then has a miss; never waits.
@@ -159,7 +163,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	7
+#define SH_FORMAT	8
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -364,7 +368,8 @@ struct sh_slot {
 	_Atomic uint64_t lent[2];	/* (a) [P2] bit: size class */
 	_Atomic uint64_t held[2];	/* (a) [O2] likewise */
 	_Atomic uint32_t watch[SH_WATCHES]; /* (a) [O3] span ids */
-	_Atomic uint64_t reserved[3];
+	_Atomic uint64_t used[2];	/* (a) [K4] bit: size class */
+	_Atomic uint64_t reserved;
 	_Atomic uint64_t chans[SH_CHANS_MAX / 64]; /* (a) [M4] */
 	struct sh_cell cells[SH_CELLS];
 	struct sh_tally tally[SPAN_CLASSES];

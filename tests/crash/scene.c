@@ -203,6 +203,8 @@ void list_spans(struct act *a, unsigned n)
 
 void hold_stripe(struct act *a, uint32_t s, struct party p)
 {
+	if (p.slot <= a->r->sg.geo.nclients)
+		slot_uses(&a->r->sg.slots[p.slot], spc_size_class(a->spc));
 	st_rel(&seg_stripe(&a->r->sg, a->spc, s)->lock, span_word(1, p, 0));
 }
 

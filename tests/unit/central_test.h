@@ -14,6 +14,8 @@ static inline struct sh_stripe *stripe(struct rig *r, uint32_t spc, uint32_t s)
 
 static inline void lock(struct rig *r, uint32_t spc, uint32_t s, struct party p)
 {
+	if (p.slot <= r->sg.geo.nclients)
+		slot_uses(&r->sg.slots[p.slot], spc_size_class(spc));
 	st_rel(&stripe(r, spc, s)->lock, span_word(1, p, 0));
 }
 

@@ -123,6 +123,7 @@ static void reclaim_frees_stripes(void **state)
 			st_rlx(&st->head, g[0].id.n);
 		if (step == 3)
 			st_rlx(&st->count, 3);
+		slot_uses(&r->sg.slots[p.slot], spc_size_class(spc));
 		st_rel(&st->lock, span_word(1, p, 0));
 		reclaim_client(&r->h, p.slot);
 		assert_int_equal(central_holder(&r->sg, k).slot, 0);
@@ -132,6 +133,34 @@ static void reclaim_frees_stripes(void **state)
 		assert_int_equal(r->report.stale, 0);
 	}
 	assert_int_equal(r->sg.hdr->count.rebuilt_stripes, 5);
+	rig_free(r);
+}
+
+/* Of the classes that it used, whatever their lifetime. */
+static void tallies_of_the_dead_are_summed_up(void **state)
+{
+	const uint32_t classes[] = { OWNED(SC_1K), SHARED(SC_1K),
+				     SPAN_CLASSES - 1 };
+	struct rig *r = rig_new(NULL);
+	struct sh_slot *s, *sum = &r->sg.slots[0];
+
+	(void)state;
+	for (uint64_t round = 1; round <= 2; round++) {
+		struct party p = rig_join(r);
+
+		s = &r->sg.slots[p.slot];
+		for (unsigned i = 0; i < N_OF(classes); i++) {
+			slot_uses(s, spc_size_class(classes[i]));
+			st_rlx(&s->tally[classes[i]].flushed, i + 1);
+		}
+		reclaim_client(&r->h, p.slot);
+		assert_int_equal(s->used[0] | s->used[1], 0);
+		for (unsigned i = 0; i < N_OF(classes); i++) {
+			assert_int_equal(s->tally[classes[i]].flushed, 0);
+			assert_int_equal(sum->tally[classes[i]].flushed,
+					 round * (i + 1));
+		}
+	}
 	rig_free(r);
 }
 
@@ -234,6 +263,7 @@ int main(void)
 		cmocka_unit_test(reclaim_twice_is_once),
 		cmocka_unit_test(reclaim_interrupted),
 		cmocka_unit_test(reclaim_frees_stripes),
+		cmocka_unit_test(tallies_of_the_dead_are_summed_up),
 		cmocka_unit_test(slots_run_out_and_come_back),
 		cmocka_unit_test(join_without_memory),
 		cmocka_unit_test(lent_both_ways),
