@@ -21,6 +21,7 @@ int main(int argc, char **argv)
 	if (!h || spc >= SPAN_CLASSES)
 		return 2;
 	mh_free(h, mh_alloc(h, 16));
+	slot_uses(my_slot(h), spc_size_class(spc));
 	for (uint32_t s = 0; s < h->sg.geo.nstripes; s++)	/* [K2] */
 		st_rel(&seg_stripe(&h->sg, spc, s)->lock,
 		       span_word(1, h->r->me, 0));

@@ -43,7 +43,7 @@ tracer() {
 	"$trace" "$@" >"$dir/$tracer_name.out" 2>"$dir/$tracer_name.err" &
 	eval "tracer_$tracer_name=$!"
 	pids="$pids $!"
-	until grep -q ': tracing ' "$dir/$tracer_name.err"; do
+	until grep -qs ': tracing ' "$dir/$tracer_name.err"; do
 		kill -0 "$!" 2>/dev/null || {
 			cat "$dir/$tracer_name.err"
 			fail "mheap-trace $* ended"
