@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * held.c - held objects: allocation, hold, drop.  An object lives as long as a
- * process or a name holds it; the last who lets go, or the daemon for the dead,
- * frees it.  In spans of our own slots are leased and go through this thread's
+ * held.c - held objects: their allocation and their end, and the memory of the
+ * counts.  In spans of our own slots are leased and go through this thread's
  * arrays like those of objects shared at birth; the holder word is written before
- * the slot is unparked, and is FREEING before it is parked again.
+ * the slot is unparked, and is FREEING before it is parked again.  Hold and drop
+ * are in hold.c.
  *
- * Locks: none to hold and drop; a count is BUSY meanwhile (held.h).
+ * Locks: none, but for the pool's where the counts of a span are made.
  */
 #include <errno.h>
 
@@ -17,7 +17,7 @@
 const struct held_at *held_look_on(const mh_heap *h, uint64_t off)
 {
 	if (likely(tls.held_serial == h->serial) &&
-	    held_beside(&tls.held, off) && likely(held_there(h, &tls.held)))
+	    held_beside(&tls.held, off) && likely(held_there(&tls.held)))
 		return &tls.held;
 	tls.held_serial = 0;
 	if (unlikely(off >= h->sg.geo.reserve_bytes ||
@@ -70,31 +70,6 @@ int may_hold(mh_heap *h)
 		      "the first %u clients may hold objects (share them "
 		      "instead, or let others detach)", h->name,
 		      h->r->me.slot, SH_HOLDERS - 1);
-}
-
-static inline __attribute__((always_inline))
-int hold_now(mh_heap *h, const struct held_at *at)
-{
-	struct holds *t = holds_of(h, at);
-	_Atomic uint32_t *n;
-	uint32_t was;
-	int r = 0;
-
-	if (unlikely(!t))
-		return HOLDS_MISSING;
-	n = &t->n[at->slot];
-	was = count_take(n);
-	if (likely(!was)) {
-		note_held(h, at->spc);
-		r = held_hold(at->word, my_bit(h)) ? 0 : -ESTALE;
-	}
-	count_put(n, r ? 0 : was + 1);
-	return r;
-}
-
-int hold_at(mh_heap *h, const struct held_at *at)
-{
-	return hold_now(h, at);
 }
 
 static COLD void settle(mh_heap *h, span_id id)
@@ -154,8 +129,7 @@ static void count_one(_Atomic uint64_t *n)
 		add_rlx(n, 1);					/* [C1] */
 }
 
-/* FREEING by us. */
-static void free_held(mh_heap *h, const struct held_at *at)
+void free_held(mh_heap *h, const struct held_at *at)
 {
 	void *p = h->arena + at->off;
 	uint32_t owner;
@@ -168,104 +142,6 @@ static void free_held(mh_heap *h, const struct held_at *at)
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
 		settle(h, at->id);
-}
-
-static inline __attribute__((always_inline))
-int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
-{
-	struct holds *t = holds_of(h, at);
-	_Atomic uint32_t *n;
-	uint32_t was;
-
-	*ret_last = false;
-	if (unlikely(!t))
-		return -EINVAL;
-	n = &t->n[at->slot];
-	was = count_take(n);
-	if (was == 1)
-		*ret_last = held_drop(at->word, my_bit(h), h->r->me.slot) ==
-			    HELD_BY_NONE;
-	count_put(n, was ? was - 1 : 0);
-	return was ? 0 : -EINVAL;
-}
-
-#define NO_HELD_OBJECT	2	/* beside what hold_now and drop_now give */
-#define ASK_MAY_HOLD	3
-
-static const char *held_text(int r)
-{
-	switch (r) {
-	case NO_HELD_OBJECT:
-		return "not the start of a held object";
-	case -EINVAL:
-		return "this process doesn't hold it";
-	case -ESTALE:
-		return "nobody holds it any more";
-	case -EDEADLK:
-		return "called from a signal handler that interrupted the like";
-	}
-	return "?";
-}
-
-static COLD int refuse_held(mh_heap *h, const char *call, const void *p, int r)
-{
-	return refuse(r == NO_HELD_OBJECT ? EINVAL : -r, "heap %s: %s(%p): %s",
-		      h->name, call, p, held_text(r));
-}
-
-static inline const struct held_at *look(mh_heap *h, const void *p)
-{
-	return held_look(h, (uint64_t)((const char *)p - h->arena));
-}
-
-/* What has to be done first was not: does it, and holds then. */
-static COLD int hold_slowly(mh_heap *h, void *p, int r, struct span_slots s)
-{
-	if (r == ASK_MAY_HOLD)
-		return may_hold(h) ? -1 : mh_hold(h, p);
-	if (r == HOLDS_MISSING)
-		return holds_missing(h, s) ? -1 : mh_hold(h, p);
-	return refuse_held(h, "mh_hold", p, r);
-}
-
-HOT int mh_hold(mh_heap *h, void *p)
-{
-	struct span_slots s = { { 0 }, 0 };
-	const struct held_at *at;
-	int r;
-
-	if (unlikely(!counting_begin()))
-		return refuse_held(h, "mh_hold", p, -EDEADLK);
-	at = look(h, p);
-	if (unlikely(!at))
-		r = NO_HELD_OBJECT;
-	else if (unlikely(holders_none(my_bit(h))))
-		r = ASK_MAY_HOLD;
-	else
-		r = hold_now(h, at);
-	if (unlikely(r == HOLDS_MISSING))
-		s = span_slots(at);
-	counting_end();
-	return likely(!r) ? 0 : hold_slowly(h, p, r, s);
-}
-
-HOT int mh_drop(mh_heap *h, void *p)
-{
-	const struct held_at *at;
-	struct held_at gone;
-	bool last = false;
-	int r;
-
-	if (unlikely(!counting_begin()))
-		return refuse_held(h, "mh_drop", p, -EDEADLK);
-	at = look(h, p);
-	r = likely(at) ? drop_now(h, at, &last) : NO_HELD_OBJECT;
-	if (last)
-		gone = *at;
-	counting_end();
-	if (last)
-		free_held(h, &gone);
-	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 
 /* The slot that will be next: its lines, which somebody else has written last. */

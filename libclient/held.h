@@ -44,9 +44,10 @@ static inline struct holds *holds_of(mh_heap *h, const struct held_at *at)
 /* Whoever sees one sees our slot, too. */
 static inline struct holders my_bit(const mh_heap *h)
 {
-	struct holders bit = { .lo = ld_acq(&h->r->bit[0]) };	/* [A1] */
+	const struct rights *r = h->r;
+	struct holders bit = { .lo = ld_acq(&r->bit[0]) };	/* [A1] */
 
-	bit.hi = ld_acq(&h->r->bit[1]);				/* [A1] */
+	bit.hi = ld_acq(&r->bit[1]);				/* [A1] */
 	return bit;
 }
 
@@ -105,10 +106,22 @@ static inline void count_end(_Atomic uint32_t *n, uint32_t now)
 }
 
 /* Is the span that it was in there yet? */
-static inline bool held_there(const mh_heap *h, const struct held_at *at)
+static inline bool held_there(const struct held_at *at)
 {
-	return ld_acq(&h->sg.pagemap[at->off >> PAGE_SHIFT]) == at->id.n && /* [G2] */
-	       ld_acq(&h->sg.geom[at->id.n].seq) == at->gen << 1;	/* [G1] */
+	return ld_acq(at->page) == at->id.n &&			/* [G2] */
+	       ld_acq(at->seq) == at->gen << 1;			/* [G1] */
+}
+
+/* Is it what the thread looked at last?  counting_begin() was called. */
+static inline bool held_same(const mh_heap *h, uint64_t off)
+{
+	return likely(tls.held_serial == h->serial && tls.held.off == off &&
+		      h->attached && held_there(&tls.held));
+}
+
+static inline uint64_t arena_offset(const mh_heap *h, const void *p)
+{
+	return (uint64_t)((const char *)p - h->arena);
 }
 
 /* It isn't the same as before. */
@@ -122,8 +135,7 @@ static inline const struct held_at *held_look(const mh_heap *h, uint64_t off)
 {
 	if (unlikely(!h->attached))
 		return NULL;
-	if (likely(tls.held_serial == h->serial && tls.held.off == off &&
-		   held_there(h, &tls.held)))
+	if (held_same(h, off))
 		return &tls.held;
 	return held_look_on(h, off);
 }
@@ -135,16 +147,23 @@ static inline uint64_t handle_at(const mh_heap *h, const struct held_at *at)
 	return handle_make(&h->sg, &g, at->off);
 }
 
-/* [O2] Recovery is to look for what we hold in this class. */
+/* [O2] Is recovery to look for what we hold in this class? */
+static inline bool is_noted(const mh_heap *h, uint32_t spc)
+{
+	uint32_t sc = spc - span_class(LIFE_HELD, 0);
+
+	return ld_rlx(&h->r->held[sc / 64]) >> sc % 64 & 1;	/* [A1] */
+}
+
+/* From now on it is. */
 static inline void note_held(mh_heap *h, uint32_t spc)
 {
 	uint32_t sc = spc - span_class(LIFE_HELD, 0);
-	_Atomic uint64_t *known = &h->r->held[sc / 64];
 
-	if (likely(ld_rlx(known) >> sc % 64 & 1))		/* [A1] */
+	if (likely(is_noted(h, spc)))
 		return;
 	or_rel(&my_slot(h)->held[sc / 64], 1ull << sc % 64);	/* [O2] */
-	or_rel(known, 1ull << sc % 64);				/* [A1] */
+	or_rel(&h->r->held[sc / 64], 1ull << sc % 64);		/* [A1] */
 }
 
 /* May this client hold?  0, or refused: EUSERS, or joining failed. */
@@ -170,6 +189,9 @@ static inline struct span_slots span_slots(const struct held_at *at)
 }
 
 int holds_missing(mh_heap *h, struct span_slots s);	/* 0 or refused */
+
+/* FREEING by us: its slot goes home. */
+void free_held(mh_heap *h, const struct held_at *at);
 
 #define HELD_LEAST	64u	/* bytes of a held object */
 

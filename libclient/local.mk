@@ -23,6 +23,7 @@ libclient_la_SOURCES = \
 	%D%/flush.c \
 	%D%/free.c \
 	%D%/held.c \
+	%D%/hold.c \
 	%D%/held.h \
 	%D%/lend.c \
 	%D%/lend.h \

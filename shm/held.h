@@ -140,7 +140,24 @@ static inline bool held_hold(struct sh_holder *h, struct holders bit)
 	return true;
 }
 
-enum held_left { HELD_NOT, HELD_BY_OTHERS, HELD_BY_NONE };
+enum held_left { HELD_NOT, HELD_CHANGED, HELD_BY_OTHERS, HELD_BY_NONE };
+
+/* HELD_CHANGED: somebody else has changed the word, and we nothing. */
+static inline enum held_left held_drop_once(struct sh_holder *h,
+					    struct holders bit, uint32_t mover)
+{
+	const struct holders w = holders_read(h);
+	struct holders to = holders_without(w, bit);
+	bool last = holders_none(to) && holders_tag(w) == TAG_NO;
+
+	if (!holders_change(w) || !holders_has(w, bit))
+		return HELD_NOT;
+	if (last)
+		to = holders_freeing(mover);
+	if (!holders_cas(h, w, to))
+		return HELD_CHANGED;
+	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
+}
 
 /*
  * Takes the bit away.  HELD_BY_NONE: it was the last, the object is
@@ -149,19 +166,12 @@ enum held_left { HELD_NOT, HELD_BY_OTHERS, HELD_BY_NONE };
 static inline enum held_left held_drop(struct sh_holder *h, struct holders bit,
 				       uint32_t mover)
 {
-	struct holders w, to;
-	bool last;
+	enum held_left left;
 
-	do {
-		w = holders_read(h);
-		if (!holders_change(w) || !holders_has(w, bit))
-			return HELD_NOT;
-		to = holders_without(w, bit);
-		last = holders_none(to) && holders_tag(w) == TAG_NO;
-		if (last)
-			to = holders_freeing(mover);
-	} while (!holders_cas(h, w, to));
-	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
+	do
+		left = held_drop_once(h, bit, mover);
+	while (left == HELD_CHANGED);
+	return left;
 }
 
 /*
@@ -208,6 +218,7 @@ struct held_at {
 	uint32_t	  slot, slots;	/* of so many of the span */
 	uint32_t	  spc, gen;
 	pgno		  start;	/* of the span */
+	const _Atomic uint32_t *page, *seq;	/* page map, geometry: as of then? */
 	_Atomic uint64_t *live;		/* its live word */
 	struct sh_holder *word;
 };
@@ -256,6 +267,7 @@ static inline bool held_find(const struct seg *sg, uint64_t off,
 	*ret = (struct held_at){
 		.off = off, .id = id, .slot = slot, .slots = nslots,
 		.spc = nc >> 16, .gen = seq >> 1, .start.n = start,
+		.page = &sg->pagemap[off >> PAGE_SHIFT], .seq = &e->seq,
 		.live = (_Atomic uint64_t *)(void *)at + slot / 64,
 		.word = (struct sh_holder *)(void *)
 			(at + block_live_bytes(nslots) +
@@ -274,6 +286,8 @@ static inline bool held_beside(struct held_at *at, uint64_t off)
 		return false;
 	at->live += (int32_t)(slot / 64) - (int32_t)(at->slot / 64);
 	at->word += (int32_t)slot - (int32_t)at->slot;
+	at->page += (int64_t)(off >> PAGE_SHIFT) -
+		    (int64_t)(at->off >> PAGE_SHIFT);
 	at->off = off;
 	at->slot = slot;
 	return true;

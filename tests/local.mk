@@ -5,6 +5,7 @@
 # the rigs and all of our libraries, of which the linker takes what it needs.
 
 UNIT_TESTS = \
+	%D%/multi/test_held_alone \
 	%D%/multi/test_public \
 	%D%/multi/test_surroundings \
 	%D%/unit/test_ahead \
