@@ -14,17 +14,22 @@
 #include "libclient/seen.h"
 #include "shm/parked.h"
 
-const struct held_at *held_look_on(const mh_heap *h, uint64_t off)
+/* Of another span. */
+static APART const struct held_at *look_anew(const mh_heap *h, uint64_t off)
 {
-	if (likely(tls.held_serial == h->serial) &&
-	    held_beside(&tls.held, off) && likely(held_there(&tls.held)))
-		return &tls.held;
 	tls.held_serial = 0;
 	if (unlikely(off >= h->sg.geo.reserve_bytes ||
 		     !held_find(&h->sg, off, &tls.held)))
 		return NULL;
 	tls.held_serial = h->serial;
 	return &tls.held;
+}
+
+const struct held_at *held_look_on(const mh_heap *h, uint64_t off)
+{
+	return likely(tls.held_serial == h->serial &&
+		      held_beside(&tls.held, off) && held_there(&tls.held)) ?
+	       &tls.held : look_anew(h, off);
 }
 
 /* Under rights.pool, so that of two threads at once one makes it. */
@@ -137,7 +142,7 @@ void free_held(mh_heap *h, const struct held_at *at)
 	if (push_held(h, p, at))
 		return;
 	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
-	andnot_sc(at->live, 1ull << at->slot % 64);		/* [L1] */
+	andnot_sc(&at->live[at->slot / 64], 1ull << at->slot % 64);		/* [L1] */
 	count_one(&my_slot(h)->remote_frees);
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)

@@ -109,7 +109,7 @@ static inline void count_end(_Atomic uint32_t *n, uint32_t now)
 static inline bool held_there(const struct held_at *at)
 {
 	return ld_acq(at->page) == at->id.n &&			/* [G2] */
-	       ld_acq(at->seq) == at->gen << 1;			/* [G1] */
+	       ld_acq(at->seq) == at->gen2;			/* [G1] */
 }
 
 /* Is it what the thread looked at last?  counting_begin() was called. */
@@ -142,7 +142,7 @@ static inline const struct held_at *held_look(const mh_heap *h, uint64_t off)
 
 static inline uint64_t handle_at(const mh_heap *h, const struct held_at *at)
 {
-	const struct geom g = { .gen = at->gen };
+	const struct geom g = { .gen = at->gen2 >> 1 };
 
 	return handle_make(&h->sg, &g, at->off);
 }

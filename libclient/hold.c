@@ -163,19 +163,6 @@ static APART int drop_last(mh_heap *h)
 	return 0;
 }
 
-/* Counting. */
-static APART int drop_on(mh_heap *h, void *p)
-{
-	const struct held_at *at = look(h, p);
-	bool last = false;
-	int r = likely(at) ? drop_now(h, at, &last) : NO_HELD_OBJECT;
-
-	if (last)
-		return drop_last(h);
-	counting_end();
-	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
-}
-
 /* Held once.  HELD_NOT, HELD_CHANGED: nothing was changed. */
 static inline enum held_left drop_only(mh_heap *h, const struct held_at *at)
 {
@@ -190,18 +177,44 @@ static inline enum held_left drop_only(mh_heap *h, const struct held_at *at)
 	return left;
 }
 
-HOT int mh_drop(mh_heap *h, void *p)
+/* Counting; `at` is what is at p. */
+static APART int drop_long(mh_heap *h, void *p, const struct held_at *at)
 {
-	enum held_left left = HELD_NOT;
+	bool last = false;
+	int r = likely(at) ? drop_now(h, at, &last) : NO_HELD_OBJECT;
 
-	if (unlikely(!counting_begin()))
-		return refuse_held(h, "mh_drop", p, -EDEADLK);
-	if (likely(held_same(h, arena_offset(h, p))))
-		left = drop_only(h, &tls.held);
+	if (last)
+		return drop_last(h);
+	counting_end();
+	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
+}
+
+static inline __attribute__((always_inline))
+int drop_at(mh_heap *h, void *p, const struct held_at *at)
+{
+	enum held_left left = drop_only(h, at);
+
 	if (unlikely(left <= HELD_CHANGED))
-		return drop_on(h, p);
+		return drop_long(h, p, at);
 	if (left == HELD_BY_NONE)
 		return drop_last(h);
 	counting_end();
 	return 0;
+}
+
+/* Not what was looked at last. */
+static APART int drop_other(mh_heap *h, void *p)
+{
+	const struct held_at *at = look(h, p);
+
+	return likely(at) ? drop_at(h, p, at) : drop_long(h, p, at);
+}
+
+HOT int mh_drop(mh_heap *h, void *p)
+{
+	if (unlikely(!counting_begin()))
+		return refuse_held(h, "mh_drop", p, -EDEADLK);
+	if (unlikely(!held_same(h, arena_offset(h, p))))
+		return drop_other(h, p);
+	return drop_at(h, p, &tls.held);
 }

@@ -211,27 +211,42 @@ static inline bool held_take(struct sh_holder *h, struct holders bit,
 	return true;
 }
 
-/* A held object, and all that hold and drop need. */
+/* A held object, and all that hold and drop need; what is of its span stays. */
 struct held_at {
-	uint64_t	  off;		/* in the arena */
+	uint64_t	  off, base;	/* in the arena; its span's */
 	span_id		  id;
 	uint32_t	  slot, slots;	/* of so many of the span */
-	uint32_t	  spc, gen;
-	pgno		  start;	/* of the span */
-	const _Atomic uint32_t *page, *seq;	/* page map, geometry: as of then? */
-	_Atomic uint64_t *live;		/* its live word */
-	struct sh_holder *word;
+	uint32_t	  spc, magic;	/* of held_slot() */
+	uint32_t	  gen2;		/* twice the span's generation */
+	struct sh_holder *word, *words;	/* the object's, the span's */
+	_Atomic uint64_t *live;		/* the span's */
+	const _Atomic uint32_t *seq;	/* of its geometry */
+	const _Atomic uint32_t *page, *pages; /* page map: the object's, the span's */
 };
 
-/* Which slot starts at `off` bytes into a span?  False: none. */
-static inline bool held_slot(uint32_t sc, uint64_t off, uint32_t nslots,
+/* As sc_slot_start(), by the class's magic; 1: the span is one slot. */
+static inline bool held_slot(uint32_t magic, uint64_t off, uint32_t nslots,
 			     uint32_t *ret_slot)
 {
-	*ret_slot = 0;
-	if (!sc_is_small(sc))
-		return !off;
-	return off <= UINT32_MAX && sc_slot_start(sc, (uint32_t)off, ret_slot) &&
-	       *ret_slot < nslots;
+	uint64_t x = (off + 1) * magic;
+
+	*ret_slot = (uint32_t)(x >> 32);
+	return off < UINT32_MAX && (uint32_t)x <= magic && *ret_slot < nslots;
+}
+
+/* Another slot, or the first, of its span; false: none starts there. */
+static inline bool held_beside(struct held_at *at, uint64_t off)
+{
+	uint64_t in = off - at->base;
+	uint32_t slot;
+
+	if (!held_slot(at->magic, in, at->slots, &slot))
+		return false;
+	at->off = off;
+	at->slot = slot;
+	at->word = at->words + slot;
+	at->page = at->pages + (in >> PAGE_SHIFT);
+	return true;
 }
 
 /*
@@ -241,7 +256,7 @@ static inline bool held_slot(uint32_t sc, uint64_t off, uint32_t nslots,
 static inline bool held_find(const struct seg *sg, uint64_t off,
 			     struct held_at *ret)
 {
-	uint32_t seq, nc, sc, start, block, nslots, slot;
+	uint32_t seq, nc, sc, start, block, nslots;
 	const struct sh_geom *e;
 	span_id id;
 	char *at;
@@ -260,37 +275,20 @@ static inline bool held_find(const struct seg *sg, uint64_t off,
 		return false;
 	sc = (nc >> 16) - span_class(LIFE_HELD, 0);
 	nslots = nc & 0xffff;
-	if (sc >= SC_COUNT || block >= sg->geo.ngranules ||
-	    !held_slot(sc, off - ((uint64_t)start << PAGE_SHIFT), nslots, &slot))
+	if (sc >= SC_COUNT || block >= sg->geo.ngranules)
 		return false;
 	at = sg->blocks + ((uint64_t)block << GRANULE_SHIFT);
 	*ret = (struct held_at){
-		.off = off, .id = id, .slot = slot, .slots = nslots,
-		.spc = nc >> 16, .gen = seq >> 1, .start.n = start,
-		.page = &sg->pagemap[off >> PAGE_SHIFT], .seq = &e->seq,
-		.live = (_Atomic uint64_t *)(void *)at + slot / 64,
-		.word = (struct sh_holder *)(void *)
-			(at + block_live_bytes(nslots) +
-			 block_parked_bytes(nslots)) + slot,
+		.base = (uint64_t)start << PAGE_SHIFT, .id = id,
+		.slots = nslots, .spc = nc >> 16, .gen2 = seq,
+		.magic = sc_is_small(sc) ? sc_table[sc].magic : 1,
+		.live = (_Atomic uint64_t *)(void *)at,
+		.words = (struct sh_holder *)(void *)
+			 (at + block_live_bytes(nslots) +
+			  block_parked_bytes(nslots)),
+		.seq = &e->seq, .pages = &sg->pagemap[start],
 	};
-	return true;
-}
-
-/* Of another slot of the same span; false: none starts there, and no change. */
-static inline bool held_beside(struct held_at *at, uint64_t off)
-{
-	uint32_t slot;
-
-	if (!held_slot(at->spc - span_class(LIFE_HELD, 0),
-		       off - pgno_offset(at->start), at->slots, &slot))
-		return false;
-	at->live += (int32_t)(slot / 64) - (int32_t)(at->slot / 64);
-	at->word += (int32_t)slot - (int32_t)at->slot;
-	at->page += (int64_t)(off >> PAGE_SHIFT) -
-		    (int64_t)(at->off >> PAGE_SHIFT);
-	at->off = off;
-	at->slot = slot;
-	return true;
+	return held_beside(ret, off);
 }
 
 /* Is the slot an object, as of now? */
