@@ -20,14 +20,14 @@
 
 static char name[40];
 
-static void nap(long ms)
+static inline void nap(long ms)
 {
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
 
 	nanosleep(&t, NULL);
 }
 
-static mh_heap *attach(unsigned flags)
+static inline mh_heap *attach(unsigned flags)
 {
 	mh_heap *h = mh_attach(name, flags);
 
@@ -36,14 +36,14 @@ static mh_heap *attach(unsigned flags)
 	return h;
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	(void)state;
 	snprintf(name, sizeof(name), "public-%d", (int)getpid());
 	return 0;
 }
 
-static struct mh_stats stats(mh_heap *h)
+static inline struct mh_stats stats(mh_heap *h)
 {
 	struct mh_stats s = { 0 };
 
@@ -52,14 +52,14 @@ static struct mh_stats stats(mh_heap *h)
 }
 
 /* The daemon learns of deaths by itself: poll to a deadline. */
-static void wait_clients(mh_heap *h, uint64_t n)
+static inline void wait_clients(mh_heap *h, uint64_t n)
 {
 	for (int i = 0; i < 1000 && stats(h).clients != n; i++)
 		nap(10);
 	assert_int_equal(stats(h).clients, n);
 }
 
-static int use_heap(void *arg)
+static inline int use_heap(void *arg)
 {
 	mh_heap *h = arg;
 	char *p = mh_alloc(h, 100), *s;
@@ -77,7 +77,7 @@ static int use_heap(void *arg)
 }
 
 /* In a child: lets the inherited handle go and attaches as if exec'd. */
-static mh_heap *afresh(mh_heap *inherited, unsigned flags)
+static inline mh_heap *afresh(mh_heap *inherited, unsigned flags)
 {
 	mh_heap *h = mh_detach(inherited) ? NULL : mh_attach(name, flags);
 
