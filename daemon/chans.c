@@ -101,11 +101,12 @@ static bool is_unused(const struct heap *h, uint32_t i, uint64_t *ret_base)
 static void make(struct heap *h, uint32_t i, const char *text,
 		 uint32_t capacity, uint64_t base)
 {
+	const struct chan_order o = chan_order(capacity);
 	struct sh_chandir *d = &h->sg.chandir[i];
 	uint64_t words[8] = { 0 };
 
 	for (uint32_t k = 0; k < capacity; k++)
-		st_rel(&places(h, i)[chan_index(capacity - 1, k)].seq, /* [M1] */
+		st_rel(&places(h, i)[chan_index(&o, k)].seq, /* [M1] */
 		       place_empty(base + k));
 	st_rlx(&h->sg.chans[i].head, base);			/* [M2] */
 	st_rlx(&h->sg.chans[i].tail, base);			/* [M2] */
@@ -166,17 +167,17 @@ static void let_go(struct heap *h, const struct chan *ch, struct sh_place *p,
 		   uint64_t seq)
 {
 	held_unqueue(h, ld_acq(&p->handle), ch, seq);		/* [M1] */
-	chan_emptied(ch, place_pos(seq));
+	place_emptied(ch, p, place_pos(seq));
 }
 
 static void drain(struct heap *h, const struct chan *ch)
 {
-	for (uint64_t k = 0; k <= ch->mask; k++) {
+	for (uint64_t k = 0; k <= ch->order.mask; k++) {
 		struct sh_place *p = &ch->places[k];
 		uint64_t seq = ld_acq(&p->seq);			/* [M1] */
 
 		if (place_state(seq) == PLACE_FULL &&
-		    chan_claim(ch, seq, MOVER_DAEMON))
+		    place_claim(p, seq, MOVER_DAEMON))
 			let_go(h, ch, p, seq);
 		else if (place_state(seq) == PLACE_TAKING &&
 			 place_taker(seq) == MOVER_DAEMON)
@@ -221,7 +222,7 @@ int chan_remove(struct heap *h, const char *text)
 
 static void recover_chan(struct heap *h, const struct chan *ch, uint32_t dead)
 {
-	for (uint64_t k = 0; k <= ch->mask; k++) {
+	for (uint64_t k = 0; k <= ch->order.mask; k++) {
 		uint64_t seq = ld_acq(&ch->places[k].seq);	/* [M1] */
 
 		if (place_state(seq) == PLACE_TAKING && place_taker(seq) == dead)

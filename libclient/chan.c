@@ -89,10 +89,11 @@ struct message {
 static COLD int put_after(mh_chan *c, const struct message *m, uint64_t *pos)
 {
 	uint32_t me = c->h->r->me.slot;
+	struct sh_place *p;
 
-	while (chan_room(&c->ch, pos)) {
+	while ((p = chan_room(&c->ch, pos))) {
 		requeue_word(c, m->at->word, *pos);
-		if (chan_fill(&c->ch, *pos, m->handle, me, m->now))
+		if (chan_fill(&c->ch, p, *pos, m->handle, me, m->now))
 			return 0;
 	}
 	own_word(c, m->at->word);
@@ -106,13 +107,15 @@ static COLD int put_after(mh_chan *c, const struct message *m, uint64_t *pos)
 static inline int put(mh_chan *c, const struct message *m, uint64_t *pos)
 {
 	uint32_t me = c->h->r->me.slot;
+	struct sh_place *p;
 
 	*pos = ld_rlx(&c->mine);				/* [A1] */
-	if (!chan_room(&c->ch, pos))
+	p = chan_room(&c->ch, pos);
+	if (!p)
 		return -EAGAIN;
 	if (queue_word(c, m->at->word, m->keep, *pos))
 		return -EBUSY;
-	if (unlikely(!chan_fill(&c->ch, *pos, m->handle, me, m->now)) &&
+	if (unlikely(!chan_fill(&c->ch, p, *pos, m->handle, me, m->now)) &&
 	    put_after(c, m, pos))
 		return -EAGAIN;
 	raise_mine(c, *pos + 1);
@@ -122,12 +125,13 @@ static inline int put(mh_chan *c, const struct message *m, uint64_t *pos)
 /* The channel was removed while it was put there: is it still ours to have back? */
 static COLD int put_too_late(mh_chan *c, const struct held_at *at, uint64_t pos)
 {
+	struct sh_place *p = chan_place(&c->ch, pos);
 	uint32_t me = c->h->r->me.slot;
 
-	if (!chan_claim(&c->ch, place_full(pos, me), me))
+	if (!place_claim(p, place_full(pos, me), me))
 		return 0;		/* somebody has it, or the daemon */
 	own_word(c, at->word);
-	chan_emptied(&c->ch, pos);
+	place_emptied(&c->ch, p, pos);
 	return -EPIPE;
 }
 
@@ -145,25 +149,27 @@ static inline int put_open(mh_chan *c, const struct message *m)
 static inline int send_now(mh_chan *c, const void *p, uint32_t now)
 {
 	mh_heap *h = c->h;
-	const struct held_at *at = held_look(h, (uint64_t)((const char *)p -
-							   h->arena));
-	struct holds *t = likely(at) ? holds_of(h, at) : NULL;
+	const struct held_at *at = held_look(h, arena_offset(h, p));
+	struct holds *t = likely(at) ? looked_holds(h) : NULL;
 	struct message m = { .at = at, .now = now };
+	_Atomic uint32_t *n;
 	uint32_t was;
 	int r;
 
 	if (unlikely(!t))
 		return -EINVAL;
-	was = count_take(&t->n[at->slot]);
-	m.handle = handle_at(h, at);
+	n = &t->n[at->slot];
+	was = count_take(n);
+	m.handle = looked_handle();
 	m.keep = was > 1;
 	r = likely(was) ? put_open(c, &m) : -EINVAL;
-	count_put(&t->n[at->slot], was - !r);
+	count_put(n, was - !r);
 	return r;
 }
 
 /* One attempt; -EDEADLK, too. */
-static int try_send(mh_chan *c, const void *p, uint32_t now)
+static inline __attribute__((always_inline))
+int try_send(mh_chan *c, const void *p, uint32_t now)
 {
 	int r;
 
@@ -176,8 +182,7 @@ static int try_send(mh_chan *c, const void *p, uint32_t now)
 
 static COLD int refuse_send(mh_chan *c, const void *p, int r)
 {
-	const char *why = r == -EAGAIN ? "the channel is full" :
-			  r == -EBUSY ? "it is in a channel already" :
+	const char *why = r == -EBUSY ? "it is in a channel already" :
 			  r == -EPIPE ? "the channel has been removed" :
 			  r == -ESHUTDOWN ? "the heap has been destroyed" :
 			  r == -EDEADLK ? "called from a signal handler that "
@@ -185,8 +190,10 @@ static COLD int refuse_send(mh_chan *c, const void *p, int r)
 			  "not a held object that this process holds "
 			  "(MH_HELD)";
 
-	return refuse(r == -EAGAIN ? ETIMEDOUT : -r,
-		      "heap %s: mh_chan_send(%p): %s", c->h->name, p, why);
+	if (r == -EAGAIN)
+		return refuse_plain(ETIMEDOUT,
+				    "mh_chan_send: the channel is full");
+	return refuse(-r, "heap %s: mh_chan_send(%p): %s", c->h->name, p, why);
 }
 
 static APART int wait_and_send(mh_chan *c, const void *p, int timeout_ms)
@@ -200,23 +207,13 @@ static APART int wait_and_send(mh_chan *c, const void *p, int timeout_ms)
 }
 
 /* Without a wake. */
-static inline int send_one(mh_chan *c, const void *p, int timeout_ms)
+static inline __attribute__((always_inline))
+int send_one(mh_chan *c, const void *p, uint32_t now, int timeout_ms)
 {
-	int r = try_send(c, p, chan_clock());
+	int r = try_send(c, p, now);
 
 	return likely(r != -EAGAIN) || !timeout_ms ? r :
 	       wait_and_send(c, p, timeout_ms);
-}
-
-/* Of those after the first, as many as there is room for; how many, in all. */
-static size_t send_more(mh_chan *c, void **p, size_t n, int *ret_r)
-{
-	uint32_t now = chan_clock();
-	size_t done = 1;
-
-	while (done < n && !(*ret_r = try_send(c, p[done], now)))
-		done++;
-	return done;
 }
 
 int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
@@ -226,26 +223,28 @@ int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
 	if (unlikely(chan_usable(c)))
 		return -1;
 	note_chan(c);
-	r = send_one(c, p, timeout_ms);
+	r = send_one(c, p, chan_clock(), timeout_ms);
 	if (unlikely(r))
 		return refuse_send(c, p, r);
 	chan_wake(&c->ch.c->items, 1);
 	return 0;
 }
 
+/* Waits for room for the first; of the others, as many as there is room for. */
 size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 {
+	uint32_t now = chan_clock();
 	size_t done = 0;
-	int r;
+	int r = 0;
 
-	if (!n || chan_usable(c))
+	if (!n || unlikely(chan_usable(c)))
 		return 0;
 	note_chan(c);
-	r = send_one(c, p[0], timeout_ms);
-	if (!r) {
-		done = send_more(c, p, n, &r);
+	do
+		r = send_one(c, p[done], now, done ? 0 : timeout_ms);
+	while (likely(!r) && ++done < n);
+	if (done)
 		chan_wake(&c->ch.c->items, (uint32_t)done);
-	}
 	if (r)
 		refuse_send(c, p[done], r);
 	return done;
@@ -261,36 +260,39 @@ static inline void fetch_message(mh_heap *h, const struct held_at *at)
 /* Claimed, so that the object is there, and what the look before said is true. */
 static inline void own(mh_chan *c, const struct held_at *at, struct holds *t)
 {
-	uint32_t was = count_take(&t->n[at->slot]);
+	_Atomic uint32_t *n = &t->n[at->slot];
+	uint32_t was = count_take(n);
 
-	note_held(c->h, at->spc);
 	if (unlikely(!held_take(at->word, my_bit(c->h), c->h->r->me.slot)))
 		own_word(c, at->word);
-	count_put(&t->n[at->slot], was + 1);
+	count_put(n, was + 1);
 }
 
-/* The first message that there is, TAKING by us.  0, -EAGAIN, -EPIPE, HOLDS_MISSING. */
-static inline int claim_next(mh_chan *c, uint64_t *ret_seq,
-			     const struct held_at **ret_at, struct holds **ret_t)
+/*
+ * The first message that there is, TAKING by us, and looked at.  0, -EAGAIN, -EPIPE,
+ * HOLDS_MISSING.
+ */
+static inline int claim_next(mh_chan *c, struct chan_msg *m,
+			     const struct held_at **ret_at)
 {
 	mh_heap *h = c->h;
-	uint64_t handle;
 
-	while (chan_next(&c->ch, ret_seq, &handle)) {
-		*ret_at = held_look(h, handle_offset(&h->sg, handle));
-		if (likely(*ret_at)) {
-			*ret_t = holds_of(h, *ret_at);
+	while (likely(chan_next(&c->ch, m))) {
+		const struct held_at *at = held_look_handle(h, m->handle);
+
+		*ret_at = at;
+		if (likely(at)) {
 			/* Memory to count the message's holds is there before. */
-			if (unlikely(!*ret_t))
+			if (unlikely(!looked_holds(h)))
 				return HOLDS_MISSING;
-			fetch_message(h, *ret_at);
+			fetch_message(h, at);
 		}
-		if (!chan_claim(&c->ch, *ret_seq, h->r->me.slot))
+		if (unlikely(!place_claim(m->p, m->seq, h->r->me.slot)))
 			continue;
-		if (likely(*ret_at))
+		if (likely(at))
 			return 0;
 		/* Somebody has scribbled. */
-		chan_emptied(&c->ch, place_pos(*ret_seq));
+		place_emptied(&c->ch, m->p, place_pos(m->seq));
 	}
 	return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
 }
@@ -304,20 +306,20 @@ static COLD int recv_first_of_span(mh_chan *c, struct span_slots s,
 }
 
 /* 0 and the message, -EAGAIN, -EPIPE, -EDEADLK, and what holds_missing() says. */
-static int try_recv(mh_chan *c, void **ret_p)
+static inline __attribute__((always_inline))
+int recv_now(mh_chan *c, void **ret_p)
 {
 	struct span_slots s = { { 0 }, 0 };
 	const struct held_at *at;
-	struct holds *t;
-	uint64_t seq;
+	struct chan_msg m;
 	int r;
 
 	if (unlikely(!counting_begin()))
 		return -EDEADLK;
-	r = claim_next(c, &seq, &at, &t);
+	r = claim_next(c, &m, &at);
 	if (likely(!r)) {
-		own(c, at, t);
-		chan_emptied(&c->ch, place_pos(seq));
+		own(c, at, looked_holds(c->h));
+		place_emptied(&c->ch, m.p, place_pos(m.seq));
 		*ret_p = c->h->arena + at->off;
 	} else if (r == HOLDS_MISSING) {
 		s = span_slots(at);
@@ -325,6 +327,11 @@ static int try_recv(mh_chan *c, void **ret_p)
 	counting_end();
 	return likely(r != HOLDS_MISSING) ? r :
 	       recv_first_of_span(c, s, ret_p);
+}
+
+static APART int try_recv(mh_chan *c, void **ret_p)
+{
+	return recv_now(c, ret_p);
 }
 
 static APART int wait_and_recv(mh_chan *c, void **ret_p, int timeout_ms)
@@ -337,9 +344,10 @@ static APART int wait_and_recv(mh_chan *c, void **ret_p, int timeout_ms)
 	return wait_end(&w, over ? over : r);
 }
 
-static inline int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
+static inline __attribute__((always_inline))
+int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
 {
-	int r = try_recv(c, ret_p);
+	int r = recv_now(c, ret_p);
 
 	return likely(r != -EAGAIN) || !timeout_ms ? r :
 	       wait_and_recv(c, ret_p, timeout_ms);
@@ -347,19 +355,21 @@ static inline int recv_one(mh_chan *c, void **ret_p, int timeout_ms)
 
 static COLD void refuse_recv(mh_chan *c, int r)
 {
-	refuse(r == -EAGAIN ? ETIMEDOUT : -r, "heap %s: mh_chan_recv: %s",
-	       c->h->name, r == -EAGAIN ? "nothing came" :
+	refuse(-r, "heap %s: mh_chan_recv: %s", c->h->name,
 	       r == -EPIPE ? "the channel has been removed" :
 	       r == -ENOMEM ? "no memory to count its holds" :
 	       r == -ESHUTDOWN ? "the heap has been destroyed" :
-			      "called from a signal handler");
+				 "called from a signal handler");
 }
 
 static COLD void nothing_came(mh_chan *c, int r)
 {
-	if (r == -EAGAIN)
-		chan_fd_clear(c);
-	refuse_recv(c, r);
+	if (r != -EAGAIN) {
+		refuse_recv(c, r);
+		return;
+	}
+	chan_fd_clear(c);
+	refuse_plain(ETIMEDOUT, "mh_chan_recv: nothing came");
 }
 
 void *mh_chan_recv(mh_chan *c, int timeout_ms)
@@ -379,22 +389,21 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 	return p;
 }
 
+/* Waits for the first; of the others, as many as there are. */
 size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 {
 	size_t done = 0;
-	int r;
+	int r = 0;
 
-	if (!n || chan_usable(c))
+	if (!n || unlikely(chan_usable(c)))
 		return 0;
 	note_chan(c);
-	r = recv_one(c, &out[0], timeout_ms);
-	if (!r) {
-		for (done = 1; done < n; done++)
-			if ((r = try_recv(c, &out[done])))
-				break;
+	do
+		r = recv_one(c, &out[done], done ? 0 : timeout_ms);
+	while (likely(!r) && ++done < n);
+	if (done)
 		chan_wake_room(c, (uint32_t)done);
-	}
-	if (done < n)
+	if (r)
 		nothing_came(c, r);
 	return done;
 }

@@ -60,9 +60,9 @@ static void sleep_at_both(struct chan_watch *w, uint32_t items, uint32_t state)
 /* A message, or the news that there will be none. */
 static bool something_there(mh_chan *c)
 {
-	uint64_t seq, handle;
+	struct chan_msg m;
 
-	return chan_next(&c->ch, &seq, &handle) || !chan_is_open(&c->ch);
+	return chan_next(&c->ch, &m) || !chan_is_open(&c->ch);
 }
 
 static void *watch(void *arg)

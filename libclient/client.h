@@ -32,8 +32,9 @@
 
 #include "include/mheap.h"
 #include "libclient/array.h"
+#include "libclient/kept.h"
+#include "libclient/looked.h"
 #include "shm/central.h"
-#include "shm/held.h"
 
 #define HEAPS_MAX	32		/* attached at once by a process */
 #define CHUNK_BYTES	(4u << 20)
@@ -69,6 +70,7 @@ struct mcache {
 	uint32_t	 trim;		/* the trim it has taken part in */
 	uint64_t	 remote;	/* foreign frees, not yet counted */
 	uint32_t	 level;		/* who gave the refill under way; seen.h */
+	struct kept	 kept;		/* runs of its making */
 };
 
 enum ps_where { PS_UNUSED, PS_PARTIAL, PS_EXHAUSTED, PS_PENDING, PS_TAKEN };
@@ -112,6 +114,7 @@ struct pclass {
 /* In wiped memory; a zero `live` is a process that has not joined (yet). */
 struct rights {
 	_Atomic uint32_t live;		/* [A1] serial of the attach */
+	_Atomic uint64_t joined;	/* [A1] of all joins of this process and its parents */
 	pthread_mutex_t	 join, pool, calls;
 	pthread_cond_t	 cell_free;
 	struct party	 me;
@@ -182,10 +185,8 @@ struct tls {
 	uint32_t	 tid;		/* for tracers, as of its first slow path */
 	uint64_t	 waited_ns;	/* for locks, while somebody looked */
 	struct mcache	*by_heap[HEAPS_MAX];
-	/* The held object that it looked at last, and so its span; serial of the
-	   attach, 0: none. */
-	uint32_t	 held_serial;
-	struct held_at	 held;
+	struct held_looked looked;
+	struct held_quick quick;
 };
 extern __thread struct tls tls __attribute__((visibility("hidden")));
 
@@ -369,6 +370,7 @@ static inline struct sh_tally *my_tally(mh_heap *h, uint32_t span_class)
 
 /* error.c */
 int refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int refuse_plain(int err, const char *text);	/* a constant: who polls is told often */
 void *refuse_null(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int misuse(mh_heap *h, const void *p, int err);

@@ -20,7 +20,11 @@
 
 /* Arrays empty and full at once, no page ours: what every thread starts with. */
 static struct mcache nothing;
-__thread struct tls tls = { .mc = &nothing };
+__thread struct tls tls = {
+	.mc = &nothing,
+	.looked.joined = JOINED_NEVER,
+	.quick.joined = JOINED_NEVER,
+};
 
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;

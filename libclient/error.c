@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * error.c - the last error's sentence, and the hook for misuse.
- * Per-thread buffer; the hook is one atomic pointer.  No locks.
+ * Per-thread; the hook is one atomic pointer.  No locks.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,16 +12,25 @@
 #include "libclient/client.h"
 
 static __thread char last[256];
+static __thread const char *plain;		/* instead, if not NULL */
 static _Atomic(mh_error_hook) hook;		/* [A1] */
 
 const char *mh_errmsg(void)
 {
-	return last;
+	return plain ? plain : last;
 }
 
 static void say(const char *fmt, va_list ap)
 {
 	vsnprintf(last, sizeof(last), fmt, ap);
+	plain = NULL;
+}
+
+int refuse_plain(int err, const char *text)
+{
+	plain = text;
+	errno = err;
+	return -1;
 }
 
 int refuse(int err, const char *fmt, ...)

@@ -207,4 +207,5 @@ void flush_all(mh_heap *h, struct mcache *mc)
 		flush(h, mc, i, 0);
 		array_shorten(h, mc, i);
 	}
+	kept_pass(h, &mc->kept);
 }

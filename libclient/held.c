@@ -14,22 +14,30 @@
 #include "libclient/seen.h"
 #include "shm/parked.h"
 
-/* Of another span. */
-static APART const struct held_at *look_anew(const mh_heap *h, uint64_t off)
+APART const struct held_at *look_anew(mh_heap *h, uint64_t off)
 {
-	tls.held_serial = 0;
-	if (unlikely(off >= h->sg.geo.reserve_bytes ||
-		     !held_find(&h->sg, off, &tls.held)))
+	const uint64_t joined = ld_acq(&h->r->joined);		/* [A1] */
+	struct held_looked *l = &tls.looked;
+
+	l->joined = JOINED_NEVER;
+	if (unlikely(!h->attached || off >= h->sg.geo.reserve_bytes ||
+		     !held_find(&h->sg, off, &l->at)))
 		return NULL;
-	tls.held_serial = h->serial;
-	return &tls.held;
+	l->holds = NULL;
+	l->handles = handles_of(&h->sg, l->at.gen2 >> 1);
+	/* Who has not joined has nothing to remember it for. */
+	if (likely(joined))
+		l->joined = joined;
+	return &l->at;
 }
 
-const struct held_at *held_look_on(const mh_heap *h, uint64_t off)
+APART struct holds *holds_found(mh_heap *h)
 {
-	return likely(tls.held_serial == h->serial &&
-		      held_beside(&tls.held, off) && held_there(&tls.held)) ?
-	       &tls.held : look_anew(h, off);
+	struct holds *t = holds_of(h, &tls.looked.at);
+
+	if (t)
+		note_held(h, tls.looked.at.spc);
+	return tls.looked.holds = t;
 }
 
 /* Under rights.pool, so that of two threads at once one makes it. */
@@ -125,13 +133,13 @@ static bool push_held(mh_heap *h, void *p, const struct held_at *at)
 	return true;
 }
 
-/* For people.  A process with one thread needs no atomic for it. */
-static void count_one(_Atomic uint64_t *n)
+/* For people; enter() sums up. */
+static inline void count_remote(mh_heap *h)
 {
-	if (likely(__libc_single_threaded))
-		st_rlx(n, ld_rlx(n) + 1);			/* [C1] */
+	if (likely(tls.heap == h))
+		tls.mc->remote++;
 	else
-		add_rlx(n, 1);					/* [C1] */
+		add_rlx(&my_slot(h)->remote_frees, 1);		/* [C1] */
 }
 
 void free_held(mh_heap *h, const struct held_at *at)
@@ -142,8 +150,8 @@ void free_held(mh_heap *h, const struct held_at *at)
 	if (push_held(h, p, at))
 		return;
 	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
-	andnot_sc(&at->live[at->slot / 64], 1ull << at->slot % 64);		/* [L1] */
-	count_one(&my_slot(h)->remote_frees);
+	andnot_sc(&at->live[at->slot / 64], 1ull << at->slot % 64); /* [L1] */
+	count_remote(h);
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
 		settle(h, at->id);

@@ -6,8 +6,8 @@
  * it is private and wiped by a fork.  Whoever changes one sets it BUSY, with the
  * word's CAS in between, so that bit and count go together; other threads wait.
  *
- * A thread remembers what it looked at last: hold, use, drop is how one reads, and
- * the next is often of the same span.  That, too, is under counting_begin().
+ * A thread remembers what it looked at (looked.h).  That, too, is under
+ * counting_begin().
  */
 #ifndef LIBCLIENT_HELD_H
 #define LIBCLIENT_HELD_H
@@ -105,18 +105,13 @@ static inline void count_end(_Atomic uint32_t *n, uint32_t now)
 	counting_end();
 }
 
-/* Is the span that it was in there yet? */
+/*
+ * Is the span that it was in there yet?  Then its pages are mapped, too: a span that
+ * goes has an odd seq before they are not.
+ */
 static inline bool held_there(const struct held_at *at)
 {
-	return ld_acq(at->page) == at->id.n &&			/* [G2] */
-	       ld_acq(at->seq) == at->gen2;			/* [G1] */
-}
-
-/* Is it what the thread looked at last?  counting_begin() was called. */
-static inline bool held_same(const mh_heap *h, uint64_t off)
-{
-	return likely(tls.held_serial == h->serial && tls.held.off == off &&
-		      h->attached && held_there(&tls.held));
+	return ld_acq(at->seq) == at->gen2;			/* [G1] */
 }
 
 static inline uint64_t arena_offset(const mh_heap *h, const void *p)
@@ -124,43 +119,56 @@ static inline uint64_t arena_offset(const mh_heap *h, const void *p)
 	return (uint64_t)((const char *)p - h->arena);
 }
 
-/* It isn't the same as before. */
-const struct held_at *held_look_on(const mh_heap *h, uint64_t off);
+/* Does a slot of the span that was looked at last start there?  Then it is that. */
+static inline bool looked_beside(const mh_heap *h, uint64_t off)
+{
+	struct held_looked *l = &tls.looked;
+
+	return l->joined == ld_acq(&h->r->joined) &&		/* [A1] */
+	       held_beside(&l->at, off) && held_there(&l->at);
+}
+
+/* Of a span that it did not look at last. */
+const struct held_at *look_anew(mh_heap *h, uint64_t off);
 
 /*
  * The held object at an arena offset, in the thread's own memory until its next
  * look; NULL: none begins there.  counting_begin() was called.
  */
-static inline const struct held_at *held_look(const mh_heap *h, uint64_t off)
+static inline const struct held_at *held_look(mh_heap *h, uint64_t off)
 {
-	if (unlikely(!h->attached))
-		return NULL;
-	if (held_same(h, off))
-		return &tls.held;
-	return held_look_on(h, off);
+	return likely(looked_beside(h, off)) ? &tls.looked.at :
+	       look_anew(h, off);
 }
 
-static inline uint64_t handle_at(const mh_heap *h, const struct held_at *at)
+/* Likewise, by its handle. */
+static inline const struct held_at *held_look_handle(mh_heap *h, mh_handle v)
 {
-	const struct geom g = { .gen = at->gen2 >> 1 };
-
-	return handle_make(&h->sg, &g, at->off);
+	return likely(looked_beside(h, v ^ tls.looked.handles)) ?
+	       &tls.looked.at : look_anew(h, handle_offset(&h->sg, v));
 }
 
-/* [O2] Is recovery to look for what we hold in this class? */
-static inline bool is_noted(const mh_heap *h, uint32_t spc)
+/* Of what was looked at. */
+static inline uint64_t looked_handle(void)
 {
-	uint32_t sc = spc - span_class(LIFE_HELD, 0);
-
-	return ld_rlx(&h->r->held[sc / 64]) >> sc % 64 & 1;	/* [A1] */
+	return tls.looked.handles | tls.looked.at.off;
 }
 
-/* From now on it is. */
+struct holds *holds_found(mh_heap *h);
+
+/* Of what was looked at; once there is one, its class is noted.  NULL: none yet. */
+static inline struct holds *looked_holds(mh_heap *h)
+{
+	return likely(tls.looked.holds != NULL) ? tls.looked.holds :
+	       holds_found(h);
+}
+
+/* [O2] From now on recovery looks for what we hold in this class. */
 static inline void note_held(mh_heap *h, uint32_t spc)
 {
 	uint32_t sc = spc - span_class(LIFE_HELD, 0);
 
-	if (likely(is_noted(h, spc)))
+	if (likely(ld_rlx(&h->r->held[sc / 64]) >> sc % 64 & 1)) /* [A1] */
 		return;
 	or_rel(&my_slot(h)->held[sc / 64], 1ull << sc % 64);	/* [O2] */
 	or_rel(&h->r->held[sc / 64], 1ull << sc % 64);		/* [A1] */
@@ -170,12 +178,12 @@ static inline void note_held(mh_heap *h, uint32_t spc)
 int may_hold(mh_heap *h);
 
 /*
- * Holds once more, between counting_begin() and counting_end(); the caller has
- * checked may_hold().  0, -ESTALE nobody held it, HOLDS_MISSING: holds_make()
- * first, and not in there.
+ * Holds what was looked at once more, between counting_begin() and counting_end(); the
+ * caller has checked may_hold().  0, -ESTALE nobody held it, HOLDS_MISSING:
+ * holds_make() first, and not in there.
  */
 #define HOLDS_MISSING	1
-int hold_at(mh_heap *h, const struct held_at *at);
+int hold_looked(mh_heap *h);
 
 /* Of what was looked at: a handler may look, too, once counting has ended. */
 struct span_slots {
@@ -190,7 +198,7 @@ static inline struct span_slots span_slots(const struct held_at *at)
 
 int holds_missing(mh_heap *h, struct span_slots s);	/* 0 or refused */
 
-/* FREEING by us: its slot goes home. */
+/* What was looked at is FREEING by us: its slot goes home. */
 void free_held(mh_heap *h, const struct held_at *at);
 
 #define HELD_LEAST	64u	/* bytes of a held object */

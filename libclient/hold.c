@@ -3,18 +3,20 @@
  * hold.c - hold and drop.  An object lives as long as a process or a name holds
  * it; the last who lets go, or the daemon for the dead, frees it.
  *
- * Each has a short way, for what is most frequent: the object that the thread
- * looked at last, of a process with one thread that doesn't hold it yet, or holds
- * it once.  Whatever is otherwise, or changes meanwhile, goes the long way.
+ * Each has a short way (quick.h), for what is most frequent: the object that the
+ * thread held last, in no channel, in a process with one thread that doesn't hold it
+ * yet, or holds it once beside others.  Whatever is otherwise, or changes meanwhile,
+ * goes the long way.
  *
  * Locks: none; a count is BUSY meanwhile (held.h).
  */
 #include "libclient/held.h"
 
 static inline __attribute__((always_inline))
-int hold_now(mh_heap *h, const struct held_at *at)
+int hold_now(mh_heap *h)
 {
-	struct holds *t = holds_of(h, at);
+	const struct held_at *at = &tls.looked.at;
+	struct holds *t = looked_holds(h);
 	_Atomic uint32_t *n;
 	uint32_t was;
 	int r = 0;
@@ -23,27 +25,26 @@ int hold_now(mh_heap *h, const struct held_at *at)
 		return HOLDS_MISSING;
 	n = &t->n[at->slot];
 	was = count_take(n);
-	if (likely(!was)) {
-		note_held(h, at->spc);
+	if (likely(!was))
 		r = held_hold(at->word, my_bit(h)) ? 0 : -ESTALE;
-	}
 	count_put(n, r ? 0 : was + 1);
 	return r;
 }
 
-int hold_at(mh_heap *h, const struct held_at *at)
+int hold_looked(mh_heap *h)
 {
-	return hold_now(h, at);
+	return hold_now(h);
 }
 
+/* What was looked at. */
 static inline __attribute__((always_inline))
-int drop_now(mh_heap *h, const struct held_at *at, bool *ret_last)
+int drop_now(mh_heap *h, bool *ret_last)
 {
-	struct holds *t = holds_of(h, at);
+	const struct held_at *at = &tls.looked.at;
+	struct holds *t = looked_holds(h);
 	_Atomic uint32_t *n;
 	uint32_t was;
 
-	*ret_last = false;
 	if (unlikely(!t))
 		return -EINVAL;
 	n = &t->n[at->slot];
@@ -94,6 +95,18 @@ static COLD int hold_slowly(mh_heap *h, void *p, int r, struct span_slots s)
 	return refuse_held(h, "mh_hold", p, r);
 }
 
+/* What was looked at is held: the short way for it is open from now on. */
+static inline void hold_quickly(mh_heap *h, const void *p)
+{
+	const struct held_looked *l = &tls.looked;
+
+	tls.quick = (struct held_quick){
+		.joined = l->joined, .p = p, .word = l->at.word,
+		.n = &l->holds->n[l->at.slot], .seq = l->at.seq,
+		.gen2 = l->at.gen2, .bit = my_bit(h),
+	};
+}
+
 /* Counting. */
 static APART int hold_on(mh_heap *h, void *p)
 {
@@ -106,115 +119,91 @@ static APART int hold_on(mh_heap *h, void *p)
 	else if (unlikely(holders_none(my_bit(h))))
 		r = ASK_MAY_HOLD;
 	else
-		r = hold_now(h, at);
+		r = hold_now(h);
 	if (unlikely(r == HOLDS_MISSING))
 		s = span_slots(at);
+	if (likely(!r))
+		hold_quickly(h, p);
 	counting_end();
 	return likely(!r) ? 0 : hold_slowly(h, p, r, s);
 }
 
-/* The count of what was looked at, if the process has one thread and it is `was`. */
-static inline _Atomic uint32_t *count_if(mh_heap *h, const struct held_at *at,
-					 uint32_t was)
+/* Is p what the short way is for, and held so many times? */
+static inline bool is_quick(const mh_heap *h, const void *p, uint32_t times)
 {
-	struct holds *t = ld_acq(&h->holds[at->id.n]);		/* [A1] */
-	_Atomic uint32_t *n;
+	const struct held_quick *q = &tls.quick;
 
-	if (unlikely(!__libc_single_threaded || !t || t->slots != at->slots))
-		return NULL;
-	n = &t->n[at->slot];
-	return likely(ld_rlx(n) == was) ? n : NULL;		/* [A1] */
+	return q->joined == ld_acq(&h->r->joined) &&		/* [A1] */
+	       q->p == p && ld_acq(q->seq) == q->gen2 &&	/* [G1] */
+	       __libc_single_threaded && ld_rlx(q->n) == times;	/* [A1] */
+}
+
+/* NO, and nothing else beside bits. */
+static inline bool is_plain(struct holders w)
+{
+	return !(w.hi >> 32);
 }
 
 /* Not held by us, but by others.  False: nothing was changed. */
-static inline bool hold_first(mh_heap *h, const struct held_at *at)
+static inline bool quick_hold(const struct held_quick *q)
 {
-	_Atomic uint32_t *n = count_if(h, at, 0);
-	struct holders bit = my_bit(h), w;
+	const struct holders w = holders_read(q->word);
 
-	if (unlikely(!n || holders_none(bit) || !is_noted(h, at->spc)))
-		return false;
-	w = holders_read(at->word);
-	if (unlikely(!holders_open(w) ||
-		     !holders_cas(at->word, w, holders_with(w, bit))))
-		return false;
-	count_put(n, 1);
-	return true;
+	return is_plain(w) && !holders_none(w) &&
+	       holders_cas(q->word, w, holders_with(w, q->bit));
+}
+
+/* Held by others, too.  Likewise. */
+static inline bool quick_drop(const struct held_quick *q)
+{
+	const struct holders w = holders_read(q->word);
+	const struct holders to = holders_without(w, q->bit);
+
+	return is_plain(w) && !holders_none(to) && holders_has(w, q->bit) &&
+	       holders_cas(q->word, w, to);
+}
+
+static COLD int refuse_hold(mh_heap *h, const void *p)
+{
+	return refuse_held(h, "mh_hold", p, -EDEADLK);
 }
 
 HOT int mh_hold(mh_heap *h, void *p)
 {
 	if (unlikely(!counting_begin()))
-		return refuse_held(h, "mh_hold", p, -EDEADLK);
-	if (unlikely(!held_same(h, arena_offset(h, p)) ||
-		     !hold_first(h, &tls.held)))
+		return refuse_hold(h, p);
+	if (unlikely(!is_quick(h, p, 0) || !quick_hold(&tls.quick)))
 		return hold_on(h, p);
+	count_put(tls.quick.n, 1);
 	counting_end();
 	return 0;
 }
 
 /* Counting. */
-static APART int drop_last(mh_heap *h)
+static APART int drop_on(mh_heap *h, void *p)
 {
-	const struct held_at gone = tls.held;
-
-	counting_end();
-	free_held(h, &gone);
-	return 0;
-}
-
-/* Held once.  HELD_NOT, HELD_CHANGED: nothing was changed. */
-static inline enum held_left drop_only(mh_heap *h, const struct held_at *at)
-{
-	_Atomic uint32_t *n = count_if(h, at, 1);
-	enum held_left left;
-
-	if (unlikely(!n))
-		return HELD_NOT;
-	left = held_drop_once(at->word, my_bit(h), h->r->me.slot);
-	if (likely(left > HELD_CHANGED))
-		count_put(n, 0);
-	return left;
-}
-
-/* Counting; `at` is what is at p. */
-static APART int drop_long(mh_heap *h, void *p, const struct held_at *at)
-{
+	const struct held_at *at = look(h, p);
 	bool last = false;
-	int r = likely(at) ? drop_now(h, at, &last) : NO_HELD_OBJECT;
+	int r = likely(at) ? drop_now(h, &last) : NO_HELD_OBJECT;
 
 	if (last)
-		return drop_last(h);
+		free_held(h, at);
 	counting_end();
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);
 }
 
-static inline __attribute__((always_inline))
-int drop_at(mh_heap *h, void *p, const struct held_at *at)
+static COLD int refuse_drop(mh_heap *h, const void *p)
 {
-	enum held_left left = drop_only(h, at);
-
-	if (unlikely(left <= HELD_CHANGED))
-		return drop_long(h, p, at);
-	if (left == HELD_BY_NONE)
-		return drop_last(h);
-	counting_end();
-	return 0;
-}
-
-/* Not what was looked at last. */
-static APART int drop_other(mh_heap *h, void *p)
-{
-	const struct held_at *at = look(h, p);
-
-	return likely(at) ? drop_at(h, p, at) : drop_long(h, p, at);
+	return refuse_held(h, "mh_drop", p, -EDEADLK);
 }
 
 HOT int mh_drop(mh_heap *h, void *p)
 {
 	if (unlikely(!counting_begin()))
-		return refuse_held(h, "mh_drop", p, -EDEADLK);
-	if (unlikely(!held_same(h, arena_offset(h, p))))
-		return drop_other(h, p);
-	return drop_at(h, p, &tls.held);
+		return refuse_drop(h, p);
+	if (unlikely(!is_quick(h, p, 1) || !quick_drop(&tls.quick)))
+		return drop_on(h, p);
+	count_put(tls.quick.n, 0);
+	counting_end();
+	return 0;
 }

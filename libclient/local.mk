@@ -25,6 +25,9 @@ libclient_la_SOURCES = \
 	%D%/held.c \
 	%D%/hold.c \
 	%D%/held.h \
+	%D%/looked.h \
+	%D%/kept.c \
+	%D%/kept.h \
 	%D%/lend.c \
 	%D%/lend.h \
 	%D%/harvest.c \

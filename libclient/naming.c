@@ -88,10 +88,9 @@ static void watch_end(_Atomic uint32_t *word)
 }
 
 /* Is that what the handle means: this span, in this generation? */
-static bool leads_to(mh_heap *h, uint64_t handle, const struct held_at *at,
-		     uint32_t id)
+static bool leads_to(uint64_t handle, const struct held_at *at, uint32_t id)
 {
-	return at->id.n == id && handle_at(h, at) == handle;
+	return at->id.n == id && looked_handle() == handle;
 }
 
 /* Watched: 0 held, or why not; *ret_at is what it was. */
@@ -105,8 +104,7 @@ static int hold_watched(mh_heap *h, const struct name_is *n, uint32_t id,
 		return -EDEADLK;
 	if (name_same(n)) {
 		at = held_look(h, handle_offset(&h->sg, n->handle));
-		r = at && leads_to(h, n->handle, at, id) ? hold_at(h, at) :
-							   -ESTALE;
+		r = at && leads_to(n->handle, at, id) ? hold_looked(h) : -ESTALE;
 		if (r == HOLDS_MISSING)
 			*ret_at = *at;
 	}

@@ -82,7 +82,10 @@ static void mcaches_clear(mh_heap *h)
 
 void set_me(mh_heap *h, struct party me)
 {
+	static _Atomic uint64_t joins = JOINED_NEVER;		/* [A1] */
+
 	h->r->me = me;
+	st_rel(&h->r->joined, add_rlx(&joins, 1) + 1);		/* [A1] */
 	if (me.slot >= SH_HOLDERS)
 		return;
 	st_rel(&h->r->bit[0], holder_bit(me.slot).lo);		/* [A1] */

@@ -6,8 +6,9 @@
  * of a class are recycled through mcentral; beyond, the daemon is asked for a run
  * of the size.
  *
- * Owned runs are pspans of one slot.  Shared and held ones belong to nobody from
- * birth: live bit, then FULL; whoever frees one lists the span.
+ * Owned runs are pspans of one slot.  Shared and held ones get their live bit, then
+ * the thread keeps the span for a while (kept.h); those beyond 1 MiB belong to
+ * nobody from birth: FULL, and whoever frees one lists the span.
  * Lock: the class's; the daemon is asked outside it.
  */
 #include <errno.h>
@@ -79,28 +80,46 @@ static void *owned_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 	return refuse_null(ENOMEM, "no memory for the process's span cache");
 }
 
-static void *shared_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
-			bool nowait)
+/* For an object that others may free: what is kept, first. */
+static int get_lent(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
+		    size_t align, bool nowait, struct geom *ret_g)
+{
+	if (align <= PAGE_BYTES && kept_take(h, &mc->kept, spc, ret_g))
+		return 0;
+	return get_run(h, spc, size, align, nowait, ret_g);
+}
+
+/* It has its live bit.  CHECKED heaps let go of everything at once. */
+static void let_go(mh_heap *h, struct mcache *mc, const struct geom *g)
+{
+	if (spc_size_class(g->spc) && !(h->flags & MH_CHECKED))
+		kept_add(h, &mc->kept, g);
+	else
+		pass_span(h, g);
+}
+
+static void *shared_run(mh_heap *h, struct mcache *mc, uint32_t spc,
+			size_t size, size_t align, bool nowait)
 {
 	struct geom g;
 
-	if (get_run(h, spc, size, align, nowait, &g))
+	if (get_lent(h, mc, spc, size, align, nowait, &g))
 		return NULL;
 	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
-	pass_span(h, &g);
+	let_go(h, mc, &g);
 	return h->arena + geom_offset(&g);
 }
 
 /* Likewise; born before it is live, so that recovery frees what is half made. */
-static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
-		      bool nowait)
+static void *held_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
+		      size_t align, bool nowait)
 {
 	uint32_t was;
 	struct sh_holder *word;
 	struct holds *t;
 	struct geom g;
 
-	if (get_run(h, spc, size, align, nowait, &g))
+	if (get_lent(h, mc, spc, size, align, nowait, &g))
 		return NULL;
 	t = holds_of(h, &(struct held_at){ .id = g.id, .slots = 1 });
 	if (unlikely(!t))
@@ -117,7 +136,7 @@ static void *held_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
 	held_open(word, my_bit(h));
 	count_end(&t->n[0], 1);
-	pass_span(h, &g);
+	let_go(h, mc, &g);
 	return h->arena + geom_offset(&g);
 }
 
@@ -129,9 +148,9 @@ static void *any_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 		return owned_run(h, mc, spc, size, align, nowait);
 	case LIFE_HELD:
 		return may_hold(h) ? NULL :
-		       held_run(h, spc, size, align, nowait);
+		       held_run(h, mc, spc, size, align, nowait);
 	}
-	return shared_run(h, spc, size, align, nowait);
+	return shared_run(h, mc, spc, size, align, nowait);
 }
 
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,

@@ -19,7 +19,7 @@ bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret)
 	if (!n || n > SH_PLACES_MAX || n & (n - 1))
 		return false;
 	*ret = (struct chan){
-		.sg = sg, .index = index, .version = state >> 2, .mask = n - 1,
+		.sg = sg, .index = index, .version = state >> 2, .order = chan_order(n),
 		.c = &sg->chans[index], .dir = d,
 		.places = &sg->places[(uint64_t)index * SH_PLACES_MAX],
 		.since = &sg->since[(uint64_t)index * SH_PLACES_MAX],
@@ -46,7 +46,7 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos,
 		cas_sc(&p->seq, &seq, place_empty(*pos)); /* [M1] */
 	} else if (at == *pos) {
 		++*pos;
-	} else if (state == PLACE_TAKING && (*stuck)++ <= ch->mask) {
+	} else if (state == PLACE_TAKING && (*stuck)++ <= ch->order.mask) {
 		++*pos;
 	} else {
 		return LOOK_FULL;
@@ -54,7 +54,7 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos,
 	return LOOK_AGAIN;
 }
 
-bool chan_room_after(const struct chan *ch, uint64_t *pos)
+struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos)
 {
 	uint64_t stuck = 0;
 	enum look r;
@@ -62,7 +62,7 @@ bool chan_room_after(const struct chan *ch, uint64_t *pos)
 	do
 		r = look_for_room(ch, pos, &stuck);
 	while (r == LOOK_AGAIN);
-	return r == LOOK_ROOM;
+	return r == LOOK_ROOM ? chan_place(ch, *pos) : NULL;
 }
 
 uint32_t chan_clock(void)
@@ -79,13 +79,13 @@ static void void_place(const struct chan *ch, struct sh_place *p, uint64_t seq,
 		       uint64_t pos)
 {
 	cas_sc(&p->seq, &seq,					/* [M1] */
-	       place_empty(pos + ch->mask + 1));
+	       place_empty(pos + ch->order.mask + 1));
 }
 
 /* Of a head that is far behind: the first position that may be there still. */
 static uint64_t catch_up(const struct chan *ch, uint64_t pos, uint64_t at)
 {
-	uint64_t most = 2 * (ch->mask + 1);
+	uint64_t most = 2 * (ch->order.mask + 1);
 
 	return at - pos > most ? at - most : pos + 1;
 }
@@ -99,7 +99,7 @@ static bool is_beyond(const struct chan *ch, uint64_t pos)
 enum found { FOUND_AGAIN, FOUND_ONE, FOUND_NONE };
 
 static enum found look_for_one(const struct chan *ch, uint64_t *pos,
-			       uint64_t *ret_seq, uint64_t *ret_handle)
+			       struct chan_msg *ret)
 {
 	struct sh_place *p = chan_place(ch, *pos);
 	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
@@ -107,8 +107,7 @@ static enum found look_for_one(const struct chan *ch, uint64_t *pos,
 	if (at > *pos) {
 		*pos = catch_up(ch, *pos, at);
 	} else if (place_state(seq) == PLACE_FULL) {
-		*ret_seq = seq;
-		*ret_handle = ld_acq(&p->handle);		/* [M1] */
+		*ret = (struct chan_msg){ p, seq, ld_acq(&p->handle) }; /* [M1] */
 		return FOUND_ONE;
 	} else if (place_state(seq) == PLACE_TAKING) {
 		if (at < *pos && is_beyond(ch, *pos))
@@ -122,13 +121,12 @@ static enum found look_for_one(const struct chan *ch, uint64_t *pos,
 	return FOUND_AGAIN;
 }
 
-bool chan_next_after(const struct chan *ch, uint64_t pos, uint64_t *ret_seq,
-		     uint64_t *ret_handle)
+bool chan_next_after(const struct chan *ch, uint64_t pos, struct chan_msg *ret)
 {
 	enum found r;
 
 	do
-		r = look_for_one(ch, &pos, ret_seq, ret_handle);
+		r = look_for_one(ch, &pos, ret);
 	while (r == FOUND_AGAIN);
 	return r == FOUND_ONE;
 }
@@ -155,7 +153,7 @@ struct chan_sum chan_sum(const struct chan *ch)
 	struct chan_sum sum = { 0 };
 	uint32_t now = chan_clock();
 
-	for (uint64_t i = 0; i <= ch->mask; i++) {
+	for (uint64_t i = 0; i <= ch->order.mask; i++) {
 		uint32_t age = now - ld_rlx(&ch->since[i]);	/* [M6] */
 		uint32_t state = place_state(ld_acq(&ch->places[i].seq)); /* [M1] */
 

@@ -58,11 +58,17 @@ static inline uint32_t place_taker(uint64_t seq)
 	return (uint32_t)(seq >> 2) & 0x7f;
 }
 
+/* Where the places of a channel's positions are. */
+struct chan_order {
+	uint64_t mask;		/* places less one */
+	uint32_t up, down;	/* of a position's bits */
+};
+
 /* A channel that is open, as a process or the daemon uses it. */
 struct chan {
 	const struct seg  *sg;
 	uint32_t	   index, version;
-	uint64_t	   mask;	/* places less one */
+	struct chan_order  order;
 	struct sh_chan	  *c;
 	struct sh_place	  *places;
 	_Atomic uint32_t  *since;	/* of each place */
@@ -70,21 +76,27 @@ struct chan {
 };
 
 /*
- * Where a position's place is.  Of positions that follow each other no two share a
- * line, so that who fills one does not wait for who empties the one before.
+ * Of positions that follow each other no two share a line, so that who fills one does
+ * not wait for who empties the one before; but of less than 16 places, four lines.
  */
-static inline uint64_t chan_index(uint64_t mask, uint64_t pos)
+static inline struct chan_order chan_order(uint32_t capacity)
 {
-	uint64_t i = pos & mask;
+	uint32_t bits = (uint32_t)__builtin_ctz(capacity);
 
-	if (mask < 15)			/* four lines at most */
-		return i;
-	return (i << 2 | i >> (__builtin_ctzll(mask + 1) - 2)) & mask;
+	return bits < 4 ? (struct chan_order){ capacity - 1, 0, 63 } :
+			  (struct chan_order){ capacity - 1, 2, bits - 2 };
+}
+
+static inline uint64_t chan_index(const struct chan_order *o, uint64_t pos)
+{
+	uint64_t i = pos & o->mask;
+
+	return (i << o->up | i >> o->down) & o->mask;
 }
 
 static inline struct sh_place *chan_place(const struct chan *ch, uint64_t pos)
 {
-	return &ch->places[chan_index(ch->mask, pos)];
+	return &ch->places[chan_index(&ch->order, pos)];
 }
 
 /*
@@ -112,8 +124,7 @@ static inline struct holders holders_queued(struct holders w,
 	uint64_t tag = holders_none(w) ? TAG_ALONE : TAG_QUEUED;
 
 	w.hi = (uint32_t)w.hi | tag << 32 |
-	       (uint64_t)mover << 35 | (uint64_t)ch->index << 42 |
-	       pos % POS_IN_WORD << 54;
+	       (uint64_t)mover << 35 | (uint64_t)ch->index << 42 | pos << 54;
 	return w;
 }
 
@@ -137,28 +148,30 @@ static inline bool holders_at(struct holders w, const struct chan *ch,
 }
 
 /*
- * A position to fill, not before *pos.  False: no room.  Somebody else may be
- * faster: chan_fill().
+ * A position to fill, not before *pos, and its place.  NULL: no room.  Somebody else
+ * may be faster: chan_fill().
  */
-bool chan_room_after(const struct chan *ch, uint64_t *pos);
+struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos);
 
-static inline bool chan_room(const struct chan *ch, uint64_t *pos)
+static inline struct sh_place *chan_room(const struct chan *ch, uint64_t *pos)
 {
 	uint64_t tail = ld_rlx(&ch->c->tail);			/* [M2] */
+	struct sh_place *p;
 
 	if (*pos < tail)
 		*pos = tail;
-	return ld_acq(&chan_place(ch, *pos)->seq) ==		/* [M1] */
-	       place_empty(*pos) || chan_room_after(ch, pos);
+	p = chan_place(ch, *pos);
+	return ld_acq(&p->seq) == place_empty(*pos) ? p :	/* [M1] */
+	       chan_room_after(ch, pos);
 }
 
 /* Cheap, to some milliseconds; comes round in seven weeks. */
 uint32_t chan_clock(void);
 
-static inline bool chan_fill(const struct chan *ch, uint64_t pos,
-			     uint64_t handle, uint32_t sender, uint32_t now)
+static inline bool chan_fill(const struct chan *ch, struct sh_place *p,
+			     uint64_t pos, uint64_t handle, uint32_t sender,
+			     uint32_t now)
 {
-	struct sh_place *p = chan_place(ch, pos);
 	uint64_t was = ld_acq(&p->handle);			/* [M1] */
 
 	st_rlx(&ch->since[p - ch->places], now);		/* [M6] */
@@ -170,39 +183,41 @@ static inline bool chan_fill(const struct chan *ch, uint64_t pos,
 	return true;
 }
 
-/* The first message there is, and its place as seen, FULL.  False: none. */
-bool chan_next_after(const struct chan *ch, uint64_t pos, uint64_t *ret_seq,
-		     uint64_t *ret_handle);
+/* A message, by its place as it was seen, FULL. */
+struct chan_msg {
+	struct sh_place *p;
+	uint64_t	 seq, handle;
+};
 
-static inline bool chan_next(const struct chan *ch, uint64_t *ret_seq,
-			     uint64_t *ret_handle)
+/* The first there is.  False: none. */
+bool chan_next_after(const struct chan *ch, uint64_t pos, struct chan_msg *ret);
+
+static inline bool chan_next(const struct chan *ch, struct chan_msg *ret)
 {
 	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
-	struct sh_place *p = chan_place(ch, pos);
-	uint64_t seq = ld_acq(&p->seq);				/* [M1] */
 
-	if ((seq & ~(uint64_t)PLACE_SENDER) != place_full(pos, 0))
-		return chan_next_after(ch, pos, ret_seq, ret_handle);
-	*ret_seq = seq;
-	*ret_handle = ld_acq(&p->handle);			/* [M1] */
+	ret->p = chan_place(ch, pos);
+	ret->seq = ld_acq(&ret->p->seq);			/* [M1] */
+	if ((ret->seq & ~(uint64_t)PLACE_SENDER) != place_full(pos, 0))
+		return chan_next_after(ch, pos, ret);
+	ret->handle = ld_acq(&ret->p->handle);			/* [M1] */
 	return true;
 }
 
 /*
  * FULL, as seen, -> TAKING(taker): from now on the caller alone may change its word,
- * and then calls chan_emptied().  False: somebody else was faster.
+ * and then calls place_emptied().  False: somebody else was faster.
  */
-static inline bool chan_claim(const struct chan *ch, uint64_t full,
-			      uint32_t taker)
+static inline bool place_claim(struct sh_place *p, uint64_t full,
+			       uint32_t taker)
 {
-	return cas_sc(&chan_place(ch, place_pos(full))->seq, &full, /* [M1] */
-		      place_taking(full, taker));
+	return cas_sc(&p->seq, &full, place_taking(full, taker)); /* [M1] */
 }
 
-static inline void chan_emptied(const struct chan *ch, uint64_t pos)
+static inline void place_emptied(const struct chan *ch, struct sh_place *p,
+				 uint64_t pos)
 {
-	st_rel(&chan_place(ch, pos)->seq,			/* [M1] */
-	       place_empty(pos + ch->mask + 1));
+	st_rel(&p->seq, place_empty(pos + ch->order.mask + 1));	/* [M1] */
 	if (ld_rlx(&ch->c->head) <= pos)			/* [M2] */
 		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
 }
@@ -210,7 +225,7 @@ static inline void chan_emptied(const struct chan *ch, uint64_t pos)
 #define CHAN_MAY_SLEEP	1u	/* in items and room, [M3] */
 
 /*
- * After chan_emptied(): may somebody sleep who waits for room?  The fence, as the
+ * After place_emptied(): may somebody sleep who waits for room?  The fence, as the
  * place must be EMPTY for all before the look: a sleeper sets the bit, then looks
  * at the place.  (Who has filled one did it by a CAS, and needs none.)
  */

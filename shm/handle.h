@@ -18,13 +18,19 @@ static inline uint64_t handle_offset(const struct seg *sg, uint64_t v)
 	return v & ((1ull << handle_offset_bits(sg)) - 1);
 }
 
+/* A span's, but for the offset. */
+static inline uint64_t handles_of(const struct seg *sg, uint32_t generation)
+{
+	unsigned bits = handle_offset_bits(sg);
+	uint64_t gen = (uint64_t)generation << bits >> bits;
+
+	return (gen ? gen : 1) << bits;
+}
+
 static inline uint64_t handle_make(const struct seg *sg, const struct geom *g,
 				   uint64_t offset)
 {
-	unsigned bits = handle_offset_bits(sg);
-	uint64_t gen = (uint64_t)g->gen << bits >> bits;
-
-	return (gen ? gen : 1) << bits | offset;
+	return handles_of(sg, g->gen) | offset;
 }
 
 /* Where a handle leads, as of now; false: to nothing that is there any more. */

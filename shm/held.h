@@ -140,24 +140,7 @@ static inline bool held_hold(struct sh_holder *h, struct holders bit)
 	return true;
 }
 
-enum held_left { HELD_NOT, HELD_CHANGED, HELD_BY_OTHERS, HELD_BY_NONE };
-
-/* HELD_CHANGED: somebody else has changed the word, and we nothing. */
-static inline enum held_left held_drop_once(struct sh_holder *h,
-					    struct holders bit, uint32_t mover)
-{
-	const struct holders w = holders_read(h);
-	struct holders to = holders_without(w, bit);
-	bool last = holders_none(to) && holders_tag(w) == TAG_NO;
-
-	if (!holders_change(w) || !holders_has(w, bit))
-		return HELD_NOT;
-	if (last)
-		to = holders_freeing(mover);
-	if (!holders_cas(h, w, to))
-		return HELD_CHANGED;
-	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
-}
+enum held_left { HELD_NOT, HELD_BY_OTHERS, HELD_BY_NONE };
 
 /*
  * Takes the bit away.  HELD_BY_NONE: it was the last, the object is
@@ -166,12 +149,19 @@ static inline enum held_left held_drop_once(struct sh_holder *h,
 static inline enum held_left held_drop(struct sh_holder *h, struct holders bit,
 				       uint32_t mover)
 {
-	enum held_left left;
+	struct holders w, to;
+	bool last;
 
-	do
-		left = held_drop_once(h, bit, mover);
-	while (left == HELD_CHANGED);
-	return left;
+	do {
+		w = holders_read(h);
+		if (!holders_change(w) || !holders_has(w, bit))
+			return HELD_NOT;
+		to = holders_without(w, bit);
+		last = holders_none(to) && holders_tag(w) == TAG_NO;
+		if (last)
+			to = holders_freeing(mover);
+	} while (!holders_cas(h, w, to));
+	return last ? HELD_BY_NONE : HELD_BY_OTHERS;
 }
 
 /*
@@ -221,7 +211,6 @@ struct held_at {
 	struct sh_holder *word, *words;	/* the object's, the span's */
 	_Atomic uint64_t *live;		/* the span's */
 	const _Atomic uint32_t *seq;	/* of its geometry */
-	const _Atomic uint32_t *page, *pages; /* page map: the object's, the span's */
 };
 
 /* As sc_slot_start(), by the class's magic; 1: the span is one slot. */
@@ -237,15 +226,13 @@ static inline bool held_slot(uint32_t magic, uint64_t off, uint32_t nslots,
 /* Another slot, or the first, of its span; false: none starts there. */
 static inline bool held_beside(struct held_at *at, uint64_t off)
 {
-	uint64_t in = off - at->base;
 	uint32_t slot;
 
-	if (!held_slot(at->magic, in, at->slots, &slot))
+	if (!held_slot(at->magic, off - at->base, at->slots, &slot))
 		return false;
 	at->off = off;
 	at->slot = slot;
 	at->word = at->words + slot;
-	at->page = at->pages + (in >> PAGE_SHIFT);
 	return true;
 }
 
@@ -286,7 +273,7 @@ static inline bool held_find(const struct seg *sg, uint64_t off,
 		.words = (struct sh_holder *)(void *)
 			 (at + block_live_bytes(nslots) +
 			  block_parked_bytes(nslots)),
-		.seq = &e->seq, .pages = &sg->pagemap[start],
+		.seq = &e->seq,
 	};
 	return held_beside(ret, off);
 }

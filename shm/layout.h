@@ -43,7 +43,8 @@
  *                                st_rel if all clear;   harvest ld_acq
  *                                everybody andnot_sc
  *	Bit set: the slot holds an object of the heap, or is parked.  One RMW is
- *	the whole of share and of free: there is no half-done state.
+ *	the whole of share and of free: there is no half-done state.  (A run's owner
+ *	that finds it clear makes the next object of it.)
  *  [P1]  parked byte             owner, or who frees,   recovery, owner,
  *                                st_rlx                 who frees, ld_rlx
  *	Free in whose hands: parked.h.  The owner sets it before live at open and

@@ -95,7 +95,7 @@ static int check_place(struct verify *v, const struct chan *ch, uint64_t k)
 	uint64_t seq = ld_acq(&ch->places[k].seq), pos = place_pos(seq); /* [M1] */
 	uint32_t state = place_state(seq);
 
-	if (state > PLACE_TAKING || chan_index(ch->mask, pos) != k)
+	if (state > PLACE_TAKING || chan_index(&ch->order, pos) != k)
 		return v_fault(v, "place %u of channel %u has the sequence %llx",
 			       (uint32_t)k, ch->index, (unsigned long long)seq);
 	v->rep->messages += state == PLACE_FULL;
@@ -120,7 +120,7 @@ int v_chans(struct verify *v)
 		if (v->quiet && chan_phase(&ch) == CHAN_REMOVING)
 			return v_fault(v, "channel %u is being removed, and "
 				       "nobody does it", i);
-		for (uint64_t k = 0; k <= ch.mask; k++)
+		for (uint64_t k = 0; k <= ch.order.mask; k++)
 			if (check_place(v, &ch, k))
 				return 1;
 	}

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	%D%/unit/test_held_recover \
 	%D%/unit/test_held_threads \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_kept \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
 	%D%/unit/test_loop \
@@ -69,6 +70,7 @@ TSAN_TESTS = \
 	%D%/unit/test_held_recover \
 	%D%/unit/test_held_threads \
 	%D%/unit/test_interrupted \
+	%D%/unit/test_kept \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
 	%D%/unit/test_loop_accept \

@@ -27,7 +27,7 @@ static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
 	if (!chan_name(sg, i, ret->name) || !chan_view(sg, i, &ch))
 		return false;
 	ret->index = i;
-	ret->capacity = ch.mask + 1;
+	ret->capacity = ch.order.mask + 1;
 	ret->sum = chan_sum(&ch);
 	ret->senders_wait = ld_sc(&ch.c->room) & 1;		/* [M3] */
 	ret->receivers_wait = ld_sc(&ch.c->items) & 1;		/* [M3] */

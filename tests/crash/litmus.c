@@ -41,6 +41,7 @@ struct pair {
 	struct party	 p1, p2;
 	const struct race *race;
 	struct chan	 ch;		/* of one place */
+	struct sh_place	*place;
 	uint64_t	 pos;
 	bool		 awaited, room;
 	unsigned	 rounds, lost, late[2];
@@ -138,15 +139,16 @@ static bool forgotten(struct pair *x)
 static void room_reset(struct pair *x)
 {
 	x->pos = place_pos(ld_acq(&x->ch.places[0].seq));
-	if (!chan_fill(&x->ch, x->pos, 1, x->p2.slot, 0) ||
-	    !chan_claim(&x->ch, place_full(x->pos, x->p2.slot), x->p1.slot))
+	x->place = chan_place(&x->ch, x->pos);
+	if (!chan_fill(&x->ch, x->place, x->pos, 1, x->p2.slot, 0) ||
+	    !place_claim(x->place, place_full(x->pos, x->p2.slot), x->p1.slot))
 		abort();
 	atomic_store(&x->ch.c->room, 0);
 }
 
 static void room_one(struct pair *x)
 {
-	chan_emptied(&x->ch, x->pos);
+	place_emptied(&x->ch, x->place, x->pos);
 	x->awaited = chan_room_awaited(&x->ch);
 }
 
@@ -156,7 +158,7 @@ static void room_two(struct pair *x)
 	uint32_t none = 0;
 
 	cas_sc(&x->ch.c->room, &none, CHAN_MAY_SLEEP);
-	x->room = chan_room(&x->ch, &pos);
+	x->room = chan_room(&x->ch, &pos) != NULL;
 }
 
 static bool sleeps_on(struct pair *x)

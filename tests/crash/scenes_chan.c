@@ -90,13 +90,13 @@ static bool refused(struct act *a)
 /* Who would be next stands still at his place. */
 static void passed_prepare(struct act *a)
 {
-	uint64_t seq, handle;
+	struct chan_msg m;
 
 	chan_prepare(a);
 	for (unsigned i = 0; i < PLACES; i++)
 		NEED(a, !mh_chan_send(a->cb, make(a, a->b), 0));
-	NEED(a, chan_next(&a->cb->ch, &seq, &handle) &&
-	     chan_claim(&a->cb->ch, seq, a->pb.slot));
+	NEED(a, chan_next(&a->cb->ch, &m) &&
+	     place_claim(m.p, m.seq, a->pb.slot));
 	for (unsigned i = 1; i < PLACES; i++)
 		NEED(a, mh_chan_recv(a->cb, 0));
 	set_operand(a, make(a, a->v));
@@ -246,7 +246,9 @@ static uint64_t base_of(const struct chan *ch)
 
 static void taking(const struct chan *ch, uint64_t pos, uint32_t who)
 {
-	if (!chan_claim(ch, ld_acq(&chan_place(ch, pos)->seq), who))
+	struct sh_place *p = chan_place(ch, pos);
+
+	if (!place_claim(p, ld_acq(&p->seq), who))
 		abort();
 }
 
@@ -268,7 +270,8 @@ static void estate(struct act *a, bool born)
 	queued(a, &g, 3, &ch, pos + 1, a->pb.slot, nobody);
 	queued(a, &g, 4, &ch, pos + 2, a->pv.slot, nobody);
 	for (uint32_t s = 2; s < 5; s++)
-		if (!chan_fill(&ch, pos + s - 2, handle(a, &g, s),
+		if (!chan_fill(&ch, chan_place(&ch, pos + s - 2),
+			       pos + s - 2, handle(a, &g, s),
 			       s == 4 ? a->pv.slot : a->pb.slot, 0))
 			abort();
 	taking(&ch, pos, a->pv.slot);
@@ -309,7 +312,8 @@ static void removal_setup(struct act *a)
 	for (uint32_t s = 0; s < 2; s++) {
 		queued(a, &g, s, &ch, pos + s, a->pb.slot,
 		       s ? holder_bit(a->pb.slot) : nobody);
-		if (!chan_fill(&ch, pos + s, handle(a, &g, s),
+		if (!chan_fill(&ch, chan_place(&ch, pos + s), pos + s,
+			       handle(a, &g, s),
 			       a->pb.slot, 0))
 			abort();
 	}

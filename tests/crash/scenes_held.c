@@ -126,6 +126,18 @@ static bool is_behind(struct act *a)
 	       ld_rlx(&st->head) != ld_rlx(&st->tail);
 }
 
+static void drop_passed_prepare(struct act *a)
+{
+	drop_foreign_prepare(a);
+	NEED(a, !mh_trim(a->b));
+}
+
+static void crowd_prepare(struct act *a)
+{
+	for (uint32_t i = 0; i < KEPT_RUNS; i++)
+		make(a, a->v);
+}
+
 static bool left_to_b(struct act *a)
 {
 	return a->q && is_held(a, true, false);
@@ -366,7 +378,10 @@ static void call_open(struct act *a)
 #define S_SLOTS	(S_64 | S_1K | S_32K)
 
 static const struct scene scenes[] = {
-	HELD("alloc", S_SLOTS, call_make, made_by_v, .prepare = warm_prepare),
+	HELD("alloc", S_SLOTS | S_RUN, call_make, made_by_v,
+	     .prepare = warm_prepare),
+	HELD("alloc, too many kept", S_RUN, call_make, made_by_v,
+	     .prepare = crowd_prepare),
 	HELD("alloc first", S_64 | S_1K | S_RUN | S_LARGE, call_make, made_by_v,
 	     .prepare = NULL),
 	HELD("alloc stripe", S_SLOTS | S_RUN, call_make, made_by_v,
@@ -380,7 +395,7 @@ static const struct scene scenes[] = {
 	HELD("drop of another's", S_SLOTS | S_RUN, call_drop, gone,
 	     .prepare = drop_foreign_prepare),
 	HELD("drop behind others", S_RUN, call_drop, is_behind,
-	     .setup = line_setup, .prepare = drop_foreign_prepare),
+	     .setup = line_setup, .prepare = drop_passed_prepare),
 	HELD("drop of two", S_1K | S_RUN, call_drop, left_to_b,
 	     .prepare = drop_of_two_prepare),
 	HELD("drop at the threshold", S_64 | S_1K, call_drop, listed,

@@ -11,15 +11,17 @@ static void places_are_spread(void **state)
 	static bool used[SH_PLACES_MAX];
 
 	(void)state;
-	for (uint64_t n = 1; n <= SH_PLACES_MAX; n *= 2) {
+	for (uint32_t n = 1; n <= SH_PLACES_MAX; n *= 2) {
+		const struct chan_order o = chan_order(n);
+
 		memset(used, 0, sizeof(used));
-		for (uint64_t pos = 5 * n; pos < 6 * n; pos++) {
-			uint64_t i = chan_index(n - 1, pos);
+		for (uint64_t pos = 5ull * n; pos < 6ull * n; pos++) {
+			uint64_t i = chan_index(&o, pos);
 
 			assert_true(i < n && !used[i]);
 			used[i] = true;
 			assert_true(n < 16 ||
-				    i / 4 != chan_index(n - 1, pos + 1) / 4);
+				    i / 4 != chan_index(&o, pos + 1) / 4);
 		}
 	}
 }
@@ -211,22 +213,22 @@ static void removed(void **state)
 }
 
 /* Of a full channel b is taking the first message; how its place was. */
-static uint64_t stand_still(uint64_t *ret_handle)
+static struct chan_msg stand_still(void)
 {
-	uint64_t seq;
+	struct chan_msg m;
 
 	for (unsigned i = 0; i < CAPACITY; i++)
 		send(out, i);
-	assert_true(chan_next(&out->ch, &seq, ret_handle));
-	assert_true(chan_claim(&out->ch, seq, b->r->me.slot));
-	return seq;
+	assert_true(chan_next(&out->ch, &m));
+	assert_true(place_claim(m.p, m.seq, b->r->me.slot));
+	return m;
 }
 
 /* A receiver stands still with a place that it is taking. */
 static void passed_over(void **state)
 {
 	struct chan *ch = &out->ch;
-	uint64_t handle, seq = stand_still(&handle);
+	struct chan_msg m = stand_still();
 
 	(void)state;
 	for (unsigned i = 1; i < 100; i++) {
@@ -238,9 +240,9 @@ static void passed_over(void **state)
 		expect(in, i);
 	nothing(in, ETIMEDOUT);
 	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, handle, ch, seq);
+	held_unqueue(&cr->r->h, m.handle, ch, m.seq);
 	clientrig_resume(cr);
-	chan_emptied(ch, place_pos(seq));
+	place_emptied(ch, m.p, place_pos(m.seq));
 	for (unsigned i = 0; i < 3 * CAPACITY; i++) {
 		send(out, i);
 		expect(in, i);
@@ -256,7 +258,7 @@ static void passed_over(void **state)
 static void passed_over_and_left(void **state)
 {
 	struct chan *ch = &out->ch;
-	uint64_t handle, seq = stand_still(&handle);
+	struct chan_msg m = stand_still();
 
 	(void)state;
 	for (unsigned i = 1; i < 4; i++)
@@ -264,9 +266,9 @@ static void passed_over_and_left(void **state)
 	for (unsigned i = CAPACITY; i < CAPACITY + 3; i++)
 		send(out, i);		/* the first place is passed over */
 	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, handle, ch, seq);
+	held_unqueue(&cr->r->h, m.handle, ch, m.seq);
 	clientrig_resume(cr);
-	chan_emptied(ch, place_pos(seq));
+	place_emptied(ch, m.p, place_pos(m.seq));
 	for (unsigned i = 4; i < CAPACITY + 3; i++)
 		expect(in, i);
 	nothing(in, ETIMEDOUT);
@@ -350,7 +352,7 @@ struct rivals {
 	mh_heap	 *v, *w;
 	mh_chan	 *c;		/* v's */
 	unsigned *p;
-	uint64_t seq;
+	struct chan_msg m;
 };
 
 static struct sh_holder *word_of(const void *p)
@@ -372,16 +374,15 @@ static struct rivals rivals_new(void)
 {
 	struct rivals x = { .v = clientrig_attach(cr, 0),
 			    .w = clientrig_attach(cr, 0) };
-	uint64_t handle;
 
 	x.c = open_chan(x.v, "c", 1);
 	x.p = make(x.v, 1);
 	assert_int_equal(mh_hold(x.w, x.p), 0);
 	assert_int_equal(mh_hold(x.v, x.p), 0);	/* twice: one it keeps */
 	assert_int_equal(mh_chan_send(x.c, x.p, 0), 0);
-	assert_true(chan_next(&x.c->ch, &x.seq, &handle));
-	assert_true(chan_claim(&x.c->ch, x.seq, x.v->r->me.slot));
-	set_word(x.p, holders_queued(my_bit(x.v), &x.c->ch, place_pos(x.seq),
+	assert_true(chan_next(&x.c->ch, &x.m));
+	assert_true(place_claim(x.m.p, x.m.seq, x.v->r->me.slot));
+	set_word(x.p, holders_queued(my_bit(x.v), &x.c->ch, place_pos(x.m.seq),
 				     x.w->r->me.slot));
 	return x;
 }
@@ -415,7 +416,7 @@ static void sender_dies_while_another_receives_the_same(void **state)
 	w = holders_read(word_of(x.p));
 	assert_int_equal(holders_tag(w), TAG_NO);
 	assert_true(holders_has(w, my_bit(x.v)));
-	chan_emptied(&x.c->ch, place_pos(x.seq));
+	place_emptied(&x.c->ch, x.m.p, place_pos(x.m.seq));
 	assert_int_equal(mh_drop(x.v, x.p), 0);
 	assert_int_equal(objects(), 0);
 	mh_chan_close(x.c);

@@ -4,6 +4,8 @@
  * that do, and what is refused.  (Deaths are in test_held_recover.c, kills in
  * tests/crash.)
  */
+#include <sys/single_threaded.h>
+
 #include "tests/unit/held_test.h"
 
 #define MANY	3000u
@@ -151,6 +153,53 @@ static void address_used_anew(void **state)
 		last = p;
 	}
 	assert_true(same > 8);
+}
+
+/* As in a process with one thread: the daemon's is kept out. */
+static int quickly(int (*call)(mh_heap *h, void *p), void *p)
+{
+	char was = __libc_single_threaded;
+	int r;
+
+	clientrig_pause(cr);
+	__libc_single_threaded = 1;
+	r = call(b, p);
+	__libc_single_threaded = was;
+	clientrig_resume(cr);
+	return r;
+}
+
+/* What the short way knows is of that object, its span and the time since b joined. */
+static void short_way(void **state)
+{
+	_Atomic uint32_t none = 0;
+	void *p = make(a, 64), *q = make(a, 64);
+
+	(void)state;
+	for (unsigned round = 0; round < 4; round++) {
+		assert_int_equal(quickly(mh_hold, p), 0);
+		assert_int_equal(quickly(mh_drop, p), 0);
+		assert_ptr_equal(tls.quick.p, p);
+		tls.quick.n = &none;		/* would count there */
+		tls.quick.gen2 += round == 0 ? 2 : 0;
+		tls.quick.joined -= round == 1;
+		tls.quick.p = round == 2 ? q : p;
+		if (round == 3)
+			break;
+		assert_int_equal(quickly(mh_hold, p), 0);
+		assert_int_equal(none, 0);
+		assert_int_equal(quickly(mh_drop, p), 0);
+		assert_int_equal(none, 0);
+		refused(EINVAL, quickly(mh_drop, p));
+	}
+	assert_int_equal(quickly(mh_hold, p), 0);	/* and it does */
+	assert_int_equal(none, 1);
+	assert_int_equal(quickly(mh_drop, p), 0);
+	assert_int_equal(none, 0);
+	assert_int_equal(mh_drop(a, q), 0);
+	assert_int_equal(mh_drop(a, p), 0);
+	refused(ESTALE, quickly(mh_hold, p));
+	assert_int_equal(objects(), 0);
 }
 
 static void random_walk(void **state)
@@ -372,7 +421,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_holder), T(counted_in_a_process), T(two_holders),
 		T(slots_go_round), T(ids_used_anew),
-		T(address_used_anew), T(random_walk),
+		T(address_used_anew), T(short_way),
+		T(random_walk),
 		T(not_to_be_freed), T(not_held), T(names_hold),
 		T(names_of_all_lifetimes), T(full_of_names), T(read_only),
 		T(checked), T(interrupted),
