@@ -28,19 +28,33 @@ static inline void note_chan(mh_chan *c)
 		or_rel(word, 1ull << i % 64);			/* [M4] */
 }
 
-/* NO -> QUEUED at pos; keep: we hold it more than once.  0 or -EBUSY. */
-static int queue_word(mh_chan *c, struct sh_holder *word, bool keep, uint64_t pos)
+/* NO -> QUEUED at pos, without `bit`.  0 or -EBUSY. */
+static APART int queue_word(mh_chan *c, struct sh_holder *word,
+			     struct holders bit, uint64_t pos)
 {
-	struct holders w, to, bit = my_bit(c->h);
 	uint32_t me = c->h->r->me.slot;
+	struct holders w, to;
 
 	do {
 		w = holders_read(word);
-		if (holders_tag(w) != TAG_NO)
+		if (unlikely(holders_tag(w) != TAG_NO))
 			return -EBUSY;
-		to = keep ? w : holders_without(w, bit);
-	} while (!holders_cas(word, w, holders_queued(to, &c->ch, pos, me)));
+		to = holders_queued(holders_without(w, bit), &c->ch, pos, me);
+	} while (unlikely(!holders_cas(word, w, to)));
 	return 0;
+}
+
+/* Most often nobody else holds it: the short way of queue_word(). */
+static inline int queue_bit(mh_chan *c, struct sh_holder *word,
+			    struct holders bit, uint64_t pos)
+{
+	const struct holders nobody = { 0, 0 };
+	uint32_t me = c->h->r->me.slot;
+
+	return likely(holders_same(holders_read(word), bit) &&
+		      holders_cas(word, bit, holders_queued(nobody, &c->ch,
+							    pos, me))) ?
+	       0 : queue_word(c, word, bit, pos);
 }
 
 /* QUEUED by us, and in no place: to another position. */
@@ -77,81 +91,71 @@ static inline void raise_mine(mh_chan *c, uint64_t to)
 			;
 }
 
-/* What is handed over: the object, as it was looked up, and the time. */
-struct message {
-	const struct held_at *at;
-	uint64_t handle;
-	uint32_t now;
-	bool	 keep;		/* we hold it more than once */
-};
-
-/* Somebody was faster at *pos: on from there.  0, or -EAGAIN: ours as before. */
-static COLD int put_after(mh_chan *c, const struct message *m, uint64_t *pos)
-{
-	uint32_t me = c->h->r->me.slot;
-	struct sh_place *p;
-
-	while ((p = chan_room(&c->ch, pos))) {
-		requeue_word(c, m->at->word, *pos);
-		if (chan_fill(&c->ch, p, *pos, m->handle, me, m->now))
-			return 0;
-	}
-	own_word(c, m->at->word);
-	return -EAGAIN;
-}
-
-/*
- * One attempt.  0: it is in the channel, at *pos.  -EAGAIN: no room, and nothing
- * has changed; -EBUSY.
- */
-static inline int put(mh_chan *c, const struct message *m, uint64_t *pos)
-{
-	uint32_t me = c->h->r->me.slot;
-	struct sh_place *p;
-
-	*pos = ld_rlx(&c->mine);				/* [A1] */
-	p = chan_room(&c->ch, pos);
-	if (!p)
-		return -EAGAIN;
-	if (queue_word(c, m->at->word, m->keep, *pos))
-		return -EBUSY;
-	if (unlikely(!chan_fill(&c->ch, p, *pos, m->handle, me, m->now)) &&
-	    put_after(c, m, pos))
-		return -EAGAIN;
-	raise_mine(c, *pos + 1);
-	return 0;
-}
-
 /* The channel was removed while it was put there: is it still ours to have back? */
-static COLD int put_too_late(mh_chan *c, const struct held_at *at, uint64_t pos)
+static COLD int put_too_late(mh_chan *c, uint64_t pos)
 {
 	struct sh_place *p = chan_place(&c->ch, pos);
 	uint32_t me = c->h->r->me.slot;
 
 	if (!place_claim(p, place_full(pos, me), me))
 		return 0;		/* somebody has it, or the daemon */
-	own_word(c, at->word);
+	own_word(c, tls.looked.at.word);
 	place_emptied(&c->ch, p, pos);
 	return -EPIPE;
 }
 
 /* [M5] After the place is FULL: who removes the channel looks after. */
-static inline int put_open(mh_chan *c, const struct message *m)
+static inline int put_done(mh_chan *c, uint64_t pos)
 {
-	uint64_t pos;
-	int r = chan_is_open(&c->ch) ? put(c, m, &pos) : -EPIPE;
+	raise_mine(c, pos + 1);
+	return likely(chan_is_open(&c->ch)) ? 0 : put_too_late(c, pos);
+}
 
-	return likely(r || chan_is_open(&c->ch)) ? r :
-	       put_too_late(c, m->at, pos);
+/* Somebody was faster at pos: on from there.  Else it is ours as before. */
+static COLD int put_after(mh_chan *c, uint64_t pos, uint32_t now)
+{
+	struct sh_holder *word = tls.looked.at.word;
+	uint32_t me = c->h->r->me.slot;
+	struct sh_place *p;
+
+	while ((p = chan_room(&c->ch, &pos))) {
+		requeue_word(c, word, pos);
+		if (chan_fill(&c->ch, p, pos, looked_handle(), me, now))
+			return put_done(c, pos);
+	}
+	own_word(c, word);
+	return -EAGAIN;
+}
+
+/*
+ * What was looked at, without `bit`.  0: it is in the channel.  -EAGAIN: no room, and
+ * nothing has changed; -EBUSY; -EPIPE.
+ */
+static inline int put(mh_chan *c, struct holders bit, uint32_t now)
+{
+	uint64_t pos = ld_rlx(&c->mine);			/* [A1] */
+	struct sh_place *p;
+
+	if (unlikely(!chan_is_open(&c->ch)))
+		return -EPIPE;
+	p = chan_room(&c->ch, &pos);
+	if (unlikely(!p))
+		return -EAGAIN;
+	if (unlikely(queue_bit(c, tls.looked.at.word, bit, pos)))
+		return -EBUSY;
+	return likely(chan_fill(&c->ch, p, pos, looked_handle(),
+				c->h->r->me.slot, now)) ?
+	       put_done(c, pos) : put_after(c, pos, now);
 }
 
 /* 0, -EAGAIN, -EBUSY, -EPIPE, -EINVAL. */
-static inline int send_now(mh_chan *c, const void *p, uint32_t now)
+static inline __attribute__((always_inline))
+int send_now(mh_chan *c, const void *p, uint32_t now)
 {
 	mh_heap *h = c->h;
 	const struct held_at *at = held_look(h, arena_offset(h, p));
 	struct holds *t = likely(at) ? looked_holds(h) : NULL;
-	struct message m = { .at = at, .now = now };
+	const struct holders nobody = { 0, 0 };
 	_Atomic uint32_t *n;
 	uint32_t was;
 	int r;
@@ -160,9 +164,9 @@ static inline int send_now(mh_chan *c, const void *p, uint32_t now)
 		return -EINVAL;
 	n = &t->n[at->slot];
 	was = count_take(n);
-	m.handle = looked_handle();
-	m.keep = was > 1;
-	r = likely(was) ? put_open(c, &m) : -EINVAL;
+	/* Who holds it more than once goes on holding it. */
+	r = likely(was) ? put(c, likely(was == 1) ? my_bit(h) : nobody, now) :
+	    -EINVAL;
 	count_put(n, was - !r);
 	return r;
 }

@@ -36,6 +36,22 @@ int hold_looked(mh_heap *h)
 	return hold_now(h);
 }
 
+/* Others held it, too, or did a moment ago. */
+static APART enum held_left drop_of_many(struct sh_holder *word,
+					 struct holders bit, uint32_t me)
+{
+	return held_drop(word, bit, me);
+}
+
+/* Most often nobody else holds it: the short way of held_drop(). */
+static inline enum held_left drop_bit(struct sh_holder *word,
+				      struct holders bit, uint32_t me)
+{
+	return likely(holders_same(holders_read(word), bit) &&
+		      holders_cas(word, bit, holders_freeing(me))) ?
+	       HELD_BY_NONE : drop_of_many(word, bit, me);
+}
+
 /* What was looked at. */
 static inline __attribute__((always_inline))
 int drop_now(mh_heap *h, bool *ret_last)
@@ -49,8 +65,8 @@ int drop_now(mh_heap *h, bool *ret_last)
 		return -EINVAL;
 	n = &t->n[at->slot];
 	was = count_take(n);
-	if (was == 1)
-		*ret_last = held_drop(at->word, my_bit(h), h->r->me.slot) ==
+	if (likely(was == 1))
+		*ret_last = drop_bit(at->word, my_bit(h), h->r->me.slot) ==
 			    HELD_BY_NONE;
 	count_put(n, was ? was - 1 : 0);
 	return was ? 0 : -EINVAL;
@@ -186,7 +202,7 @@ static APART int drop_on(mh_heap *h, void *p)
 	bool last = false;
 	int r = likely(at) ? drop_now(h, &last) : NO_HELD_OBJECT;
 
-	if (last)
+	if (likely(last))
 		free_held(h, at);
 	counting_end();
 	return likely(!r) ? 0 : refuse_held(h, "mh_drop", p, r);

@@ -155,14 +155,18 @@ struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos);
 
 static inline struct sh_place *chan_room(const struct chan *ch, uint64_t *pos)
 {
-	uint64_t tail = ld_rlx(&ch->c->tail);			/* [M2] */
+	uint64_t tail = ld_rlx(&ch->c->tail), at = *pos;	/* [M2] */
 	struct sh_place *p;
 
-	if (*pos < tail)
-		*pos = tail;
-	p = chan_place(ch, *pos);
-	return ld_acq(&p->seq) == place_empty(*pos) ? p :	/* [M1] */
-	       chan_room_after(ch, pos);
+	if (at < tail)
+		at = tail;
+	*pos = at;
+	p = chan_place(ch, at);
+	if (ld_acq(&p->seq) == place_empty(at))			/* [M1] */
+		return p;
+	p = chan_room_after(ch, &at);		/* a copy: *pos in a register */
+	*pos = at;
+	return p;
 }
 
 /* Cheap, to some milliseconds; comes round in seven weeks. */
@@ -195,12 +199,17 @@ bool chan_next_after(const struct chan *ch, uint64_t pos, struct chan_msg *ret);
 static inline bool chan_next(const struct chan *ch, struct chan_msg *ret)
 {
 	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
+	struct sh_place *p = chan_place(ch, pos);
+	uint64_t seq = ld_acq(&p->seq);				/* [M1] */
+	struct chan_msg m;
 
-	ret->p = chan_place(ch, pos);
-	ret->seq = ld_acq(&ret->p->seq);			/* [M1] */
-	if ((ret->seq & ~(uint64_t)PLACE_SENDER) != place_full(pos, 0))
-		return chan_next_after(ch, pos, ret);
-	ret->handle = ld_acq(&ret->p->handle);			/* [M1] */
+	if ((seq & ~(uint64_t)PLACE_SENDER) == place_full(pos, 0)) {
+		*ret = (struct chan_msg){ p, seq, ld_acq(&p->handle) }; /* [M1] */
+		return true;
+	}
+	if (!chan_next_after(ch, pos, &m))
+		return false;
+	*ret = m;
 	return true;
 }
 

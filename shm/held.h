@@ -55,6 +55,11 @@ static inline bool holders_none(struct holders w)
 	return !(w.lo | (uint32_t)w.hi);
 }
 
+static inline bool holders_same(struct holders a, struct holders b)
+{
+	return a.lo == b.lo && a.hi == b.hi;
+}
+
 /* A client's bit. */
 static inline struct holders holder_bit(uint32_t slot)
 {
