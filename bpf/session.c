@@ -314,8 +314,7 @@ int session_open(struct session *s, const struct options *o, uint32_t wish)
 		return nothing_there(s);
 	s->began_ns = now_ns();
 	if (s->proven)
-		return refuse(0, "tracing %u object%s", s->find.n,
-			      s->find.n == 1 ? "" : "s");
+		return 0;
 	return refuse(EXIT_IMPOSSIBLE, "attached, but no probe fires: the kernel "
 		      "accepted them and doesn't run them; --one-by-one uses "
 		      "another way");

@@ -80,7 +80,9 @@ int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 	uint64_t drain = s->ring ? DRAIN_NS : SCAN_NS;
 	int r = 0;
 
+	/* In this order: who has read that it runs may end it. */
 	catch_signals();
+	refuse(0, "tracing %u object%s", s->find.n, s->find.n == 1 ? "" : "s");
 	while (!r && !interrupted && now_ns() < end && !all_gone(s)) {
 		wait_until(s, earlier(earlier(next, end), now_ns() + drain));
 		session_drain(s);

@@ -34,25 +34,26 @@ is_openmetrics "$dir/body" || fail "what HTTP answers is no OpenMetrics"
 # JSON of each command parses, a line an object.
 if command -v python3 >/dev/null; then
 	for c in events hist locks frees top selftest; do
-		"$trace" $c --json -d 1 --lib "$fire" >"$dir/json" 2>"$dir/said" &
-		last=$!
-		sleep 0.3
-		"$fire" args
-		wait $last || fail "$c --json: $(cat "$dir/said")"
+		if [ $c = selftest ]; then
+			"$trace" $c --json --lib "$fire" >"$dir/json.out" ||
+				fail "$c --json"
+		else
+			tracer json $c --json --lib "$fire"
+			"$fire" args
+			ends_tracer json
+		fi
 		python3 -c 'import json, sys
 for line in sys.stdin:
-    assert isinstance(json.loads(line), dict)' <"$dir/json" ||
+    assert isinstance(json.loads(line), dict)' <"$dir/json.out" ||
 			fail "$c --json"
-		grep -q '"type"' "$dir/json" || fail "$c --json says nothing"
+		grep -q '"type"' "$dir/json.out" || fail "$c --json says nothing"
 	done
 fi
 
 # A recording plays as it was seen.
-"$trace" record "$dir/rec" -d 1 --lib "$fire" 2>"$dir/said" &
-last=$!
-until_true 10 grep -q tracing "$dir/said" || fail "record does not trace"
+tracer record record "$dir/rec" --lib "$fire"
 "$fire" pairs 50 || fail "fire pairs"
-wait $last || fail "record: $(cat "$dir/said")"
+ends_tracer record
 "$trace" replay "$dir/rec" --json >"$dir/play" || fail "replay"
 [ "$(grep -c '"type":"event"' "$dir/play")" = 200 ] || fail "replay: events"
 [ "$(grep '"type":"stats"' "$dir/play" | field hits)" = 200 ] ||

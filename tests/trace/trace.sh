@@ -40,6 +40,7 @@ need_bpf() {
 tracer() {
 	tracer_name=$1
 	shift
+	: >"$dir/$tracer_name.err"	# not what the last of the name said
 	"$trace" "$@" >"$dir/$tracer_name.out" 2>"$dir/$tracer_name.err" &
 	eval "tracer_$tracer_name=$!"
 	pids="$pids $!"
