@@ -3,7 +3,7 @@
  * hold.c - hold and drop.  An object lives as long as a process or a name holds
  * it; the last who lets go, or the daemon for the dead, frees it.
  *
- * Each has a short way (quick.h), for what is most frequent: the object that the
+ * Each has a short way (looked.h), for what is most frequent: the object that the
  * thread held last, in no channel, in a process with one thread that doesn't hold it
  * yet, or holds it once beside others.  Whatever is otherwise, or changes meanwhile,
  * goes the long way.

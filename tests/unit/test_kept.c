@@ -3,48 +3,14 @@
  * test_kept.c - runs that a thread keeps: made anew once others have freed them,
  * the oldest first, and never more of them than it may have.
  */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "libclient/client.h"
-#include "tests/clientrig.h"
+#include "tests/unit/held_test.h"
 
 #define RUN	(64u << 10)
 #define MIB	(1u << 20)
 
-static const struct rig_opts opts = { .reserve = 256u << 20, .clients = 4,
-				      .stripes = 2, .names = 16 };
 static const unsigned lives[] = { MH_SHARED, MH_HELD };
-static struct clientrig *cr;
-static mh_heap *a, *b;
 
-static int setup(void **state)
-{
-	(void)state;
-	cr = clientrig_new(&opts);
-	a = clientrig_attach(cr, 0);
-	b = clientrig_attach(cr, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	clientrig_verify(cr);
-	clientrig_kill(cr, a);
-	clientrig_kill(cr, b);
-	clientrig_verify(cr);
-	assert_int_equal(cr->r->report.held_objects, 0);
-	assert_int_equal(cr->r->report.shared_objects, 0);
-	clientrig_free(cr);
-	return 0;
-}
-
-static char *make(unsigned life, size_t size)
+static char *made(unsigned life, size_t size)
 {
 	char *p = mh_alloc_flags(a, size, life);
 
@@ -90,13 +56,13 @@ static void a_stream(void **state)
 		uint64_t w[8];
 
 		for (unsigned i = 0; i < 8; i++) {
-			p[i] = make(lives[l], RUN);
+			p[i] = made(lives[l], RUN);
 			w[i] = word_of(p[i]);
 			assert_true(is_kept(p[i]));
 		}
 		for (unsigned i = 0; i < 80; i++) {
 			gone(lives[l], p[i % 8]);
-			assert_ptr_equal(make(lives[l], RUN), p[i % 8]);
+			assert_ptr_equal(made(lives[l], RUN), p[i % 8]);
 			assert_int_equal(word_of(p[i % 8]), w[i % 8]);
 			clientrig_verify(cr);
 		}
@@ -110,11 +76,11 @@ static void beside_one_that_stays(void **state)
 {
 	(void)state;
 	for (unsigned l = 0; l < 2; l++) {
-		char *stays = make(lives[l], RUN), *p = make(lives[l], RUN);
+		char *stays = made(lives[l], RUN), *p = made(lives[l], RUN);
 
 		for (unsigned i = 0; i < 10; i++) {
 			gone(lives[l], p);
-			assert_ptr_equal(make(lives[l], RUN), p);
+			assert_ptr_equal(made(lives[l], RUN), p);
 		}
 		gone(lives[l], p);
 		gone(lives[l], stays);
@@ -126,16 +92,16 @@ static void of_its_class(void **state)
 {
 	(void)state;
 	for (unsigned l = 0; l < 2; l++) {
-		char *p = make(lives[l], RUN), *q, *r;
+		char *p = made(lives[l], RUN), *q, *r;
 
 		gone(lives[l], p);
-		q = make(lives[l], 3 * RUN);
+		q = made(lives[l], 3 * RUN);
 		assert_ptr_not_equal(q, p);
 		r = mh_alloc_flags(a, RUN, lives[l] | MH_ALIGN(21));
 		assert_non_null(r);
 		assert_ptr_not_equal(r, p);
 		assert_int_equal((uintptr_t)r % (2u << 20), 0);
-		assert_ptr_equal(make(lives[l], RUN), p);
+		assert_ptr_equal(made(lives[l], RUN), p);
 		gone(lives[l], p);
 		gone(lives[l], q);
 		gone(lives[l], r);
@@ -155,21 +121,21 @@ static void no_more_than_it_may(void **state)
 	(void)state;
 	for (unsigned l = 0; l < 2; l++) {
 		for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
-			p[i] = make(lives[l], 40000);
+			p[i] = made(lives[l], 40000);
 		assert_passed(p[0], SPAN_FULL);
 		assert_passed(p[1], SPAN_FULL);
 		for (unsigned i = 2; i < KEPT_RUNS + 2; i++)
 			assert_true(is_kept(p[i]));
 		gone(lives[l], p[2]);
-		p[2] = make(lives[l], MIB);
+		p[2] = made(lives[l], MIB);
 		assert_true(is_kept(p[2]));
 		for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
 			gone(lives[l], p[i]);
 		for (unsigned i = 0; i < 3; i++)
-			p[i] = make(lives[l], MIB);
+			p[i] = made(lives[l], MIB);
 		assert_passed(p[0], SPAN_FULL);
 		assert_true(is_kept(p[1]) && is_kept(p[2]));
-		p[3] = make(lives[l], 3 * MIB);		/* of no class */
+		p[3] = made(lives[l], 3 * MIB);		/* of no class */
 		assert_passed(p[3], SPAN_FULL);
 		for (unsigned i = 0; i < 4; i++)
 			gone(lives[l], p[i]);
@@ -182,7 +148,7 @@ static void trimmed(void **state)
 {
 	(void)state;
 	for (unsigned l = 0; l < 2; l++) {
-		char *p = make(lives[l], RUN), *q = make(lives[l], RUN);
+		char *p = made(lives[l], RUN), *q = made(lives[l], RUN);
 
 		gone(lives[l], q);
 		assert_true(is_kept(q));
@@ -195,12 +161,12 @@ static void trimmed(void **state)
 	}
 }
 
-static void *make_two(void *arg)
+static void *two_made(void *arg)
 {
 	char **p = arg;
 
-	p[0] = make(MH_SHARED, RUN);
-	p[1] = make(MH_HELD, RUN);
+	p[0] = made(MH_SHARED, RUN);
+	p[1] = made(MH_HELD, RUN);
 	return NULL;
 }
 
@@ -210,7 +176,7 @@ static void of_a_thread_that_ends(void **state)
 	char *p[2];
 
 	(void)state;
-	assert_int_equal(pthread_create(&t, NULL, make_two, p), 0);
+	assert_int_equal(pthread_create(&t, NULL, two_made, p), 0);
 	assert_int_equal(pthread_join(t, NULL), 0);
 	for (unsigned l = 0; l < 2; l++) {
 		assert_passed(p[l], SPAN_FULL);
