@@ -149,9 +149,9 @@ static inline bool is_quick(const mh_heap *h, const void *p, uint32_t times)
 {
 	const struct held_quick *q = &tls.quick;
 
-	return q->joined == ld_acq(&h->r->joined) &&		/* [A1] */
-	       q->p == p && ld_acq(q->seq) == q->gen2 &&	/* [G1] */
-	       __libc_single_threaded && ld_rlx(q->n) == times;	/* [A1] */
+	return likely(q->joined == ld_acq(&h->r->joined) &&	/* [A1] */
+		      q->p == p && ld_acq(q->seq) == q->gen2 &&	/* [G1] */
+		      __libc_single_threaded && ld_rlx(q->n) == times); /* [A1] */
 }
 
 /* NO, and nothing else beside bits. */
@@ -160,23 +160,45 @@ static inline bool is_plain(struct holders w)
 	return !(w.hi >> 32);
 }
 
-/* Not held by us, but by others.  False: nothing was changed. */
-static inline bool quick_hold(const struct held_quick *q)
+/* Not held by us, but by the name or one of the first 63.  False: nothing has changed. */
+static inline bool quick_hold(const mh_heap *h, const void *p)
 {
-	const struct holders w = holders_read(q->word);
+	const struct held_quick *q = &tls.quick;
+	struct sh_holder *word;
+	_Atomic uint32_t *n;
+	struct holders w;
 
-	return is_plain(w) && !holders_none(w) &&
-	       holders_cas(q->word, w, holders_with(w, q->bit));
+	if (unlikely(!is_quick(h, p, 0)))
+		return false;
+	n = q->n;
+	word = q->word;
+	w = holders_read(word);
+	if (unlikely(!is_plain(w) || !w.lo ||
+		     !holders_cas(word, w, holders_with(w, q->bit))))
+		return false;
+	count_put(n, 1);
+	return true;
 }
 
-/* Held by others, too.  Likewise. */
-static inline bool quick_drop(const struct held_quick *q)
+/* Held once by us, and by others.  Likewise. */
+static inline bool quick_drop(const mh_heap *h, const void *p)
 {
-	const struct holders w = holders_read(q->word);
-	const struct holders to = holders_without(w, q->bit);
+	const struct held_quick *q = &tls.quick;
+	struct sh_holder *word;
+	_Atomic uint32_t *n;
+	struct holders w, to;
 
-	return is_plain(w) && !holders_none(to) && holders_has(w, q->bit) &&
-	       holders_cas(q->word, w, to);
+	if (unlikely(!is_quick(h, p, 1)))
+		return false;
+	n = q->n;
+	word = q->word;
+	w = holders_read(word);
+	to = holders_without(w, q->bit);
+	if (unlikely(!is_plain(w) || holders_none(to) ||
+		     !holders_has(w, q->bit) || !holders_cas(word, w, to)))
+		return false;
+	count_put(n, 0);
+	return true;
 }
 
 static COLD int refuse_hold(mh_heap *h, const void *p)
@@ -188,9 +210,8 @@ HOT int mh_hold(mh_heap *h, void *p)
 {
 	if (unlikely(!counting_begin()))
 		return refuse_hold(h, p);
-	if (unlikely(!is_quick(h, p, 0) || !quick_hold(&tls.quick)))
+	if (unlikely(!quick_hold(h, p)))
 		return hold_on(h, p);
-	count_put(tls.quick.n, 1);
 	counting_end();
 	return 0;
 }
@@ -217,9 +238,8 @@ HOT int mh_drop(mh_heap *h, void *p)
 {
 	if (unlikely(!counting_begin()))
 		return refuse_drop(h, p);
-	if (unlikely(!is_quick(h, p, 1) || !quick_drop(&tls.quick)))
+	if (unlikely(!quick_drop(h, p)))
 		return drop_on(h, p);
-	count_put(tls.quick.n, 0);
 	counting_end();
 	return 0;
 }

@@ -21,6 +21,13 @@ static bool is_freed(const mh_heap *h, const struct geom *g)
 	return !(ld_acq(&geom_live(&h->sg, g)[0]) & 1);		/* [L1] */
 }
 
+/* Freed, by this process: it is in no caches but ours. */
+static bool is_near(const mh_heap *h, const struct geom *g)
+{
+	return holders_mover(holders_read(geom_holders(&h->sg, g))) ==
+	       h->r->me.slot;
+}
+
 /* The i-th, out of the ring; those before it stay in order. */
 static struct geom kept_remove(struct kept *k, uint32_t i)
 {
@@ -43,11 +50,13 @@ bool kept_take(mh_heap *h, struct kept *k, uint32_t spc, struct geom *ret_g)
 
 		if (g->spc != spc)
 			continue;
-		if (is_freed(h, g)) {
-			*ret_g = kept_remove(k, i);
-			return true;
-		}
 		looks++;
+		if (!is_freed(h, g))
+			continue;
+		if (k->bytes < KEPT_LINE && !is_near(h, g))
+			return false;
+		*ret_g = kept_remove(k, i);
+		return true;
 	}
 	return false;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kept.h - the shared and held runs that a thread made last, and keeps: each is a
- * span of one slot, OWNED by this process though the object in it is anybody's.
+ * kept.h - the held runs that a thread made last, and keeps: each is a span of one
+ * slot, OWNED by this process though the object in it is anybody's.
  *
  *	first                          first + n
  *	 | oldest  ...            newest | room |
  *
  * Whoever frees one clears its live bit and does nothing more, as in any span that
- * has an owner; the owner makes the next object of it.  So a stream of large
- * objects troubles no list, and the memory written next is what was read longest
- * ago.
+ * has an owner; the owner makes the next object of it.  So a stream of large objects
+ * troubles no list.  What another process has just read lies in its caches, where
+ * writing it anew is slow: so the oldest is taken, and of less than KEPT_LINE none.
  */
 #ifndef LIBCLIENT_KEPT_H
 #define LIBCLIENT_KEPT_H
@@ -19,6 +19,7 @@
 
 #define KEPT_RUNS	32u
 #define KEPT_BYTES	(2u << 20)	/* of all of them */
+#define KEPT_LINE	(1u << 20)
 
 struct kept {
 	struct geom	 run[KEPT_RUNS];	/* a ring */
@@ -26,7 +27,7 @@ struct kept {
 	uint64_t	 bytes;
 };
 
-/* The oldest of the class that has been freed; false: none. */
+/* The oldest of the class that may be made anew; false: none. */
 bool kept_take(mh_heap *h, struct kept *k, uint32_t spc, struct geom *ret_g);
 /* It has its live bit. */
 void kept_add(mh_heap *h, struct kept *k, const struct geom *g);

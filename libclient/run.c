@@ -6,9 +6,9 @@
  * of a class are recycled through mcentral; beyond, the daemon is asked for a run
  * of the size.
  *
- * Owned runs are pspans of one slot.  Shared and held ones get their live bit, then
- * the thread keeps the span for a while (kept.h); those beyond 1 MiB belong to
- * nobody from birth: FULL, and whoever frees one lists the span.
+ * Owned runs are pspans of one slot.  Shared ones, and held ones beyond 1 MiB, belong
+ * to nobody from birth: live bit, then FULL; whoever frees one lists the span.  The
+ * span of a smaller held one is kept for a while by the thread that made it (kept.h).
  * Lock: the class's; the daemon is asked outside it.
  */
 #include <errno.h>
@@ -80,8 +80,20 @@ static void *owned_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 	return refuse_null(ENOMEM, "no memory for the process's span cache");
 }
 
-/* For an object that others may free: what is kept, first. */
-static int get_lent(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
+static void *shared_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
+			bool nowait)
+{
+	struct geom g;
+
+	if (get_run(h, spc, size, align, nowait, &g))
+		return NULL;
+	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
+	pass_span(h, &g);
+	return h->arena + geom_offset(&g);
+}
+
+/* What is kept, first. */
+static int get_held(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 		    size_t align, bool nowait, struct geom *ret_g)
 {
 	if (align <= PAGE_BYTES && kept_take(h, &mc->kept, spc, ret_g))
@@ -98,19 +110,7 @@ static void let_go(mh_heap *h, struct mcache *mc, const struct geom *g)
 		pass_span(h, g);
 }
 
-static void *shared_run(mh_heap *h, struct mcache *mc, uint32_t spc,
-			size_t size, size_t align, bool nowait)
-{
-	struct geom g;
-
-	if (get_lent(h, mc, spc, size, align, nowait, &g))
-		return NULL;
-	st_rel(&geom_live(&h->sg, &g)[0], 1);			/* [L1] */
-	let_go(h, mc, &g);
-	return h->arena + geom_offset(&g);
-}
-
-/* Likewise; born before it is live, so that recovery frees what is half made. */
+/* Born before it is live, so that recovery frees what is half made. */
 static void *held_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 		      size_t align, bool nowait)
 {
@@ -119,7 +119,7 @@ static void *held_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 	struct holds *t;
 	struct geom g;
 
-	if (get_lent(h, mc, spc, size, align, nowait, &g))
+	if (get_held(h, mc, spc, size, align, nowait, &g))
 		return NULL;
 	t = holds_of(h, &(struct held_at){ .id = g.id, .slots = 1 });
 	if (unlikely(!t))
@@ -150,7 +150,7 @@ static void *any_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 		return may_hold(h) ? NULL :
 		       held_run(h, mc, spc, size, align, nowait);
 	}
-	return shared_run(h, mc, spc, size, align, nowait);
+	return shared_run(h, spc, size, align, nowait);
 }
 
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,

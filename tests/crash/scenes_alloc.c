@@ -193,37 +193,6 @@ static void recall_prepare(struct act *a)
 	thin(a);
 }
 
-/* b has freed the run that v made last. */
-static void kept_prepare(struct act *a)
-{
-	a->p = make(a, a->v);
-	mh_free(a->b, a->p);
-	a->before[0] = calls(a);
-}
-
-static bool kept_done(struct act *a)
-{
-	return a->q == a->p && calls(a) == a->before[0];
-}
-
-/* v keeps as many as it may, all of them in use. */
-static void crowd_prepare(struct act *a)
-{
-	a->p = make(a, a->v);
-	for (uint32_t i = 1; i < KEPT_RUNS; i++)
-		make(a, a->v);
-}
-
-static bool crowd_done(struct act *a)
-{
-	struct geom g;
-
-	return a->q &&
-	       geom_of_page(&a->r->sg, (pgno){ (uint32_t)(offset_of(a, a->p) >>
-							  PAGE_SHIFT) }, &g) &&
-	       span_state(span_load(&a->r->sg, g.id)) == SPAN_FULL;
-}
-
 static bool any_done(struct act *a)
 {
 	return a->q != NULL;
@@ -240,9 +209,6 @@ static const struct scene scenes[] = {
 	MAKE("partial", BOTH, S_SMALL, NULL, partial_prepare, partial_done),
 	MAKE("harvest", BOTH, S_64 | S_1K | S_32K, NULL, harvest_prepare,
 	     harvest_done),
-	MAKE("kept", L_SHARED, S_RUN, NULL, kept_prepare, kept_done),
-	MAKE("kept, too many", L_SHARED, S_RUN, NULL, crowd_prepare,
-	     crowd_done),
 	MAKE("stripe", BOTH, S_SMALL, stripe_setup, ready, no_call),
 	MAKE("stripe", BOTH, S_RUN, stripe_setup, ready, no_call),
 	MAKE("one stripe busy", BOTH, S_1K | S_RUN, one_busy_setup, ready,

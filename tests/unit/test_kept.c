@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_kept.c - runs that a thread keeps: made anew once others have freed them,
- * the oldest first, and never more of them than it may have.
+ * test_kept.c - held runs that a thread keeps: made anew once they were freed, the
+ * oldest first, what others freed not too soon, and never more than it may have.
  */
 #include "tests/unit/held_test.h"
 
 #define RUN	(64u << 10)
 #define MIB	(1u << 20)
+#define LINE	(KEPT_LINE / RUN)
 
-static const unsigned lives[] = { MH_SHARED, MH_HELD };
-
-static char *made(unsigned life, size_t size)
+static char *made(size_t size)
 {
-	char *p = mh_alloc_flags(a, size, life);
+	char *p = make(a, size);
 
-	assert_non_null(p);
 	memset(p, 1, size);
 	return p;
 }
 
 /* By another process. */
-static void gone(unsigned life, void *p)
+static void gone(void *p)
 {
-	if (life == MH_SHARED) {
-		mh_free(b, p);
-		return;
-	}
 	assert_int_equal(mh_hold(b, p), 0);
 	assert_int_equal(mh_drop(a, p), 0);
 	assert_int_equal(mh_drop(b, p), 0);
@@ -47,65 +41,77 @@ static bool is_kept(const void *p)
 	       party_eq(span_party(w), a->r->me);
 }
 
-/* As many on their way as there are; no span is moved, no list touched. */
+/* As many on their way as make a line; no span is moved, no list touched. */
 static void a_stream(void **state)
 {
-	(void)state;
-	for (unsigned l = 0; l < 2; l++) {
-		char *p[8];
-		uint64_t w[8];
+	uint64_t w[LINE];
+	char *p[LINE];
 
-		for (unsigned i = 0; i < 8; i++) {
-			p[i] = made(lives[l], RUN);
-			w[i] = word_of(p[i]);
-			assert_true(is_kept(p[i]));
-		}
-		for (unsigned i = 0; i < 80; i++) {
-			gone(lives[l], p[i % 8]);
-			assert_ptr_equal(made(lives[l], RUN), p[i % 8]);
-			assert_int_equal(word_of(p[i % 8]), w[i % 8]);
-			clientrig_verify(cr);
-		}
-		for (unsigned i = 0; i < 8; i++)
-			gone(lives[l], p[i]);
+	(void)state;
+	for (unsigned i = 0; i < LINE; i++) {
+		p[i] = made(RUN);
+		w[i] = word_of(p[i]);
+		assert_true(is_kept(p[i]));
+	}
+	for (unsigned i = 0; i < 5 * LINE; i++) {
+		gone(p[i % LINE]);
+		assert_ptr_equal(made(RUN), p[i % LINE]);
+		assert_int_equal(word_of(p[i % LINE]), w[i % LINE]);
+		clientrig_verify(cr);
+	}
+	for (unsigned i = 0; i < LINE; i++)
+		gone(p[i]);
+}
+
+/* One on its way: it goes round by all of a line, however fast it is freed. */
+static void not_too_soon(void **state)
+{
+	char *p[LINE];
+
+	(void)state;
+	for (unsigned i = 0; i < LINE; i++) {
+		p[i] = made(RUN);
+		for (unsigned k = 0; k < i; k++)
+			assert_ptr_not_equal(p[k], p[i]);
+		gone(p[i]);
+	}
+	for (unsigned i = 0; i < 3 * LINE; i++) {
+		assert_ptr_equal(made(RUN), p[i % LINE]);
+		gone(p[i % LINE]);
 	}
 }
 
-/* One that lives long stands in nobody's way. */
-static void beside_one_that_stays(void **state)
+/* What this process lets go is made anew at once; one that stays is in nobody's way. */
+static void alone(void **state)
 {
-	(void)state;
-	for (unsigned l = 0; l < 2; l++) {
-		char *stays = made(lives[l], RUN), *p = made(lives[l], RUN);
+	char *stays = made(RUN), *p = made(RUN);
 
-		for (unsigned i = 0; i < 10; i++) {
-			gone(lives[l], p);
-			assert_ptr_equal(made(lives[l], RUN), p);
-		}
-		gone(lives[l], p);
-		gone(lives[l], stays);
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(mh_drop(a, p), 0);
+		assert_ptr_equal(made(RUN), p);
 	}
+	assert_int_equal(mh_drop(a, p), 0);
+	assert_int_equal(mh_drop(a, stays), 0);
 }
 
 /* Of one class only, and none where more than a page's alignment is asked for. */
 static void of_its_class(void **state)
 {
-	(void)state;
-	for (unsigned l = 0; l < 2; l++) {
-		char *p = made(lives[l], RUN), *q, *r;
+	char *p = made(RUN), *q, *r;
 
-		gone(lives[l], p);
-		q = made(lives[l], 3 * RUN);
-		assert_ptr_not_equal(q, p);
-		r = mh_alloc_flags(a, RUN, lives[l] | MH_ALIGN(21));
-		assert_non_null(r);
-		assert_ptr_not_equal(r, p);
-		assert_int_equal((uintptr_t)r % (2u << 20), 0);
-		assert_ptr_equal(made(lives[l], RUN), p);
-		gone(lives[l], p);
-		gone(lives[l], q);
-		gone(lives[l], r);
-	}
+	(void)state;
+	assert_int_equal(mh_drop(a, p), 0);
+	q = made(3 * RUN);
+	assert_ptr_not_equal(q, p);
+	r = mh_alloc_flags(a, RUN, MH_HELD | MH_ALIGN(21));
+	assert_non_null(r);
+	assert_ptr_not_equal(r, p);
+	assert_int_equal((uintptr_t)r % (2u << 20), 0);
+	assert_ptr_equal(made(RUN), p);
+	gone(p);
+	gone(q);
+	gone(r);
 }
 
 static void assert_passed(const void *p, uint32_t state)
@@ -119,121 +125,95 @@ static void no_more_than_it_may(void **state)
 	char *p[KEPT_RUNS + 2];
 
 	(void)state;
-	for (unsigned l = 0; l < 2; l++) {
-		for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
-			p[i] = made(lives[l], 40000);
-		assert_passed(p[0], SPAN_FULL);
-		assert_passed(p[1], SPAN_FULL);
-		for (unsigned i = 2; i < KEPT_RUNS + 2; i++)
-			assert_true(is_kept(p[i]));
-		gone(lives[l], p[2]);
-		p[2] = made(lives[l], MIB);
-		assert_true(is_kept(p[2]));
-		for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
-			gone(lives[l], p[i]);
-		for (unsigned i = 0; i < 3; i++)
-			p[i] = made(lives[l], MIB);
-		assert_passed(p[0], SPAN_FULL);
-		assert_true(is_kept(p[1]) && is_kept(p[2]));
-		p[3] = made(lives[l], 3 * MIB);		/* of no class */
-		assert_passed(p[3], SPAN_FULL);
-		for (unsigned i = 0; i < 4; i++)
-			gone(lives[l], p[i]);
-		clientrig_verify(cr);
-	}
+	for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
+		p[i] = made(40000);
+	assert_passed(p[0], SPAN_FULL);
+	assert_passed(p[1], SPAN_FULL);
+	for (unsigned i = 2; i < KEPT_RUNS + 2; i++)
+		assert_true(is_kept(p[i]));
+	gone(p[2]);
+	p[2] = made(MIB);
+	assert_true(is_kept(p[2]));
+	for (unsigned i = 0; i < KEPT_RUNS + 2; i++)
+		gone(p[i]);
+	for (unsigned i = 0; i < 3; i++)
+		p[i] = made(MIB);
+	assert_passed(p[0], SPAN_FULL);
+	assert_true(is_kept(p[1]) && is_kept(p[2]));
+	p[3] = made(3 * MIB);		/* of no class */
+	assert_passed(p[3], SPAN_FULL);
+	for (unsigned i = 0; i < 4; i++)
+		gone(p[i]);
 }
 
 /* What is free in its hands is the heap's after a trim, what is in use anybody's. */
 static void trimmed(void **state)
 {
-	(void)state;
-	for (unsigned l = 0; l < 2; l++) {
-		char *p = made(lives[l], RUN), *q = made(lives[l], RUN);
+	char *p = made(RUN), *q = made(RUN);
 
-		gone(lives[l], q);
-		assert_true(is_kept(q));
-		assert_int_equal(mh_trim(a), 0);
-		assert_passed(p, SPAN_FULL);
-		assert_false(is_kept(q));
-		gone(lives[l], p);
-		assert_int_not_equal(span_state(word_of(p)), SPAN_FULL);
-		clientrig_verify(cr);
-	}
+	(void)state;
+	gone(q);
+	assert_true(is_kept(q));
+	assert_int_equal(mh_trim(a), 0);
+	assert_passed(p, SPAN_FULL);
+	assert_false(is_kept(q));
+	gone(p);
+	assert_int_not_equal(span_state(word_of(p)), SPAN_FULL);
 }
 
-static void *two_made(void *arg)
+static void *make_one(void *arg)
 {
-	char **p = arg;
-
-	p[0] = made(MH_SHARED, RUN);
-	p[1] = made(MH_HELD, RUN);
+	*(char **)arg = made(RUN);
 	return NULL;
 }
 
 static void of_a_thread_that_ends(void **state)
 {
 	pthread_t t;
-	char *p[2];
+	char *p;
 
 	(void)state;
-	assert_int_equal(pthread_create(&t, NULL, two_made, p), 0);
+	assert_int_equal(pthread_create(&t, NULL, make_one, &p), 0);
 	assert_int_equal(pthread_join(t, NULL), 0);
-	for (unsigned l = 0; l < 2; l++) {
-		assert_passed(p[l], SPAN_FULL);
-		gone(lives[l], p[l]);
-	}
+	assert_passed(p, SPAN_FULL);
+	gone(p);
 }
 
 /* What others hold of a process that dies lives on. */
 static void of_a_process_that_dies(void **state)
 {
 	mh_heap *c = clientrig_attach(cr, 0);
-	char *p, *q;
+	char *p = make(c, RUN);
 
 	(void)state;
-	p = mh_alloc_flags(c, RUN, MH_SHARED);
-	q = mh_alloc_flags(c, RUN, MH_HELD);
-	assert_non_null(p);
-	assert_int_equal(mh_hold(b, q), 0);
-	memset(p, 5, RUN);
-	memset(q, 6, RUN);
+	assert_int_equal(mh_hold(b, p), 0);
+	memset(p, 6, RUN);
 	clientrig_kill(cr, c);
 	clientrig_verify(cr);
 	assert_passed(p, SPAN_FULL);
-	assert_passed(q, SPAN_FULL);
-	assert_int_equal(p[RUN - 1], 5);
-	assert_int_equal(q[RUN - 1], 6);
-	mh_free(b, p);
-	assert_int_equal(mh_drop(b, q), 0);
+	assert_int_equal(p[RUN - 1], 6);
+	assert_int_equal(mh_drop(b, p), 0);
 }
 
 static void not_in_a_checked_heap(void **state)
 {
 	mh_heap *c = clientrig_attach(cr, MH_CHECKED);
-	char *p = mh_alloc_flags(c, RUN, MH_SHARED);
+	char *p = make(c, RUN);
 
 	(void)state;
 	assert_passed(p, SPAN_FULL);
-	mh_free(c, p);
+	assert_int_equal(mh_drop(c, p), 0);
 	clientrig_kill(cr, c);
 }
+
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_stream, setup, teardown),
-		cmocka_unit_test_setup_teardown(beside_one_that_stays, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(of_its_class, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_more_than_it_may, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(trimmed, setup, teardown),
-		cmocka_unit_test_setup_teardown(of_a_thread_that_ends, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(of_a_process_that_dies, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(not_in_a_checked_heap, setup,
-						teardown),
+		T(a_stream), T(not_too_soon), T(alone), T(of_its_class),
+		T(no_more_than_it_may), T(trimmed), T(of_a_thread_that_ends),
+		T(of_a_process_that_dies), T(not_in_a_checked_heap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
