@@ -133,13 +133,16 @@ static bool push_held(mh_heap *h, void *p, const struct held_at *at)
 	return true;
 }
 
-/* For people; enter() sums up. */
-static inline void count_remote(mh_heap *h)
+/*
+ * For people, at once: who receives and drops comes to no slow path that would sum
+ * up.  A process with one thread needs no atomic for it.
+ */
+static inline void count_one(_Atomic uint64_t *n)
 {
-	if (likely(tls.heap == h))
-		tls.mc->remote++;
+	if (likely(__libc_single_threaded))
+		st_rlx(n, ld_rlx(n) + 1);			/* [C1] */
 	else
-		add_rlx(&my_slot(h)->remote_frees, 1);		/* [C1] */
+		add_rlx(n, 1);					/* [C1] */
 }
 
 void free_held(mh_heap *h, const struct held_at *at)
@@ -151,7 +154,7 @@ void free_held(mh_heap *h, const struct held_at *at)
 		return;
 	owner = PROBE_ON(remote_free) ? span_pid(h, at->id) : 0;
 	andnot_sc(&at->live[at->slot / 64], 1ull << at->slot % 64); /* [L1] */
-	count_remote(h);
+	count_one(&my_slot(h)->remote_frees);
 	seen_remote_free(h, at->spc, owner, at->off, 1);
 	if (span_state(span_load(&h->sg, at->id)) == SPAN_FULL)
 		settle(h, at->id);

@@ -202,6 +202,26 @@ static void short_way(void **state)
 	assert_int_equal(objects(), 0);
 }
 
+/* Who only receives and drops takes no slow path: it is counted all the same. */
+static void drops_are_counted(void **state)
+{
+	_Atomic uint64_t *n = &a->sg.slots[b->r->me.slot].remote_frees;
+	void *p[3], *q;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		p[i] = make(a, 64);
+		assert_int_equal(mh_hold(b, p[i]), 0);
+		assert_int_equal(mh_drop(a, p[i]), 0);
+	}
+	q = make(b, 1000);		/* the thread's heap is b from here on */
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(mh_drop(b, p[i]), 0);
+		assert_int_equal(ld_rlx(n), i + 1);
+	}
+	assert_int_equal(mh_drop(b, q), 0);
+}
+
 static void random_walk(void **state)
 {
 	enum { N = 500 };
@@ -422,6 +442,7 @@ int main(void)
 		T(one_holder), T(counted_in_a_process), T(two_holders),
 		T(slots_go_round), T(ids_used_anew),
 		T(address_used_anew), T(short_way),
+		T(drops_are_counted),
 		T(random_walk),
 		T(not_to_be_freed), T(not_held), T(names_hold),
 		T(names_of_all_lifetimes), T(full_of_names), T(read_only),
