@@ -32,6 +32,22 @@ static inline int chan_usable(mh_chan *c)
 	       chan_unusable(c);
 }
 
+/* [M4] Recovery is to look into this channel. */
+static inline void note_chan(mh_chan *c)
+{
+	uint32_t i = c->ch.index;
+	_Atomic uint64_t *word = &my_slot(c->h)->chans[i / 64];
+
+	if (unlikely(!(ld_rlx(word) >> i % 64 & 1)))		/* [M4] */
+		or_rel(word, 1ull << i % 64);			/* [M4] */
+}
+
+/*
+ * QUEUED, and we alone may change that: it was received, or is in no place: it is ours,
+ * with our bit.
+ */
+void chan_own_word(mh_chan *c, struct sh_holder *word);
+
 /* chanwait.c */
 /* Says that one is about to sleep there: then looks again, then sleeps. */
 uint32_t chan_drowsy(_Atomic uint32_t *word);

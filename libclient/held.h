@@ -85,6 +85,15 @@ static inline uint32_t count_take(_Atomic uint32_t *n)
 	return was;
 }
 
+/* Likewise, but waits for nobody: false, another thread is at it. */
+static inline bool count_try(_Atomic uint32_t *n, uint32_t *ret_was)
+{
+	*ret_was = ld_rlx(n);					/* [A1] */
+	return __libc_single_threaded ||
+	       (*ret_was != COUNT_BUSY &&
+		cas_acq(n, ret_was, COUNT_BUSY));		/* [A1] */
+}
+
 static inline void count_put(_Atomic uint32_t *n, uint32_t now)
 {
 	st_rel(n, now);						/* [A1] */

@@ -11,10 +11,11 @@ libclient_la_SOURCES = \
 	%D%/array.h \
 	%D%/attach.c \
 	%D%/call.c \
-	%D%/chan.c \
 	%D%/chan.h \
 	%D%/chanfd.c \
 	%D%/chanopen.c \
+	%D%/chanrecv.c \
+	%D%/chansend.c \
 	%D%/chanwait.c \
 	%D%/client.h \
 	%D%/connect.c \

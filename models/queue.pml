@@ -7,6 +7,8 @@
  * A sender sees EMPTY(pos), writes the word, then CASes the cell: with that the message is there.  A receiver CASes the
  * cell to TAKING, and from then on alone may change the word, and the cell.  Positions that are passed over are voided.
  * Two may hold an object, and send it to one place: the word is the cell's if its mover is the cell's sender, too.
+ * A batch (BATCH) writes the words of all first, for places that follow each other, then fills these in their order; if
+ * somebody was faster at one, that word and those after it are the sender's own again before he goes on.
  * CAP divides MOD, so QUEUED(pos) can't be mistaken for another message's: that would lie in the same cell.
  * Every statement is one machine access to shared memory; d_step = one access (+ ghost updates).
  * Ghost: bel[o] = who believes to hold object o (bits), sent[o] = in the channel.
@@ -16,7 +18,11 @@
 #ifndef NP
 #define NP 3
 #endif
+#ifndef BATCH
 #define NO_ 2
+#else
+#define NO_ 3                   /* the third is another process's, who may be faster with it */
+#endif
 #ifndef OPS
 #define OPS 3
 #endif
@@ -117,6 +123,58 @@ inline send(o, p) {
   :: else
   fi
 }
+inline queues(o, p, at_pos, well_) {
+  d_step { well_ = 0;
+    if
+    :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = (at_pos) % MOD; mover[o] = p; well_ = 1;
+       if :: bits[o] -> tag[o] = QUEUED :: else -> tag[o] = ALONE fi
+    :: else
+    fi }
+}
+inline fills(o, p, at_pos, well_) {
+  d_step { well_ = 0;
+    if
+    :: cs[(at_pos) % CAP] == EMPTY && cp[(at_pos) % CAP] == at_pos ->
+       cs[(at_pos) % CAP] = FULL; cv[(at_pos) % CAP] = o; cq[(at_pos) % CAP] = p; well_ = 1; sent[o] = 1;
+       bel[o] = bel[o] & (255 - BIT(p))
+    :: else
+    fi }
+}
+inline owns(o, p) {
+  d_step { assert(SENT(o) && mover[o] == p && !sent[o]); tag[o] = NOTAG; mover[o] = NONE; bits[o] = bits[o] | BIT(p) }
+}
+/* both objects, a first; st: how many words are queued */
+inline send_both(a, b, p) {
+  d_step { pos = tail; st = 0; if :: pos < mine -> pos = mine :: else fi }
+  atomic { i = pos % CAP; ok = cs[i] == EMPTY && cp[i] == pos }
+  if :: ok -> queues(a, p, pos, ok); st = ok :: else fi;
+  if
+  :: st ->
+     atomic { i = (pos + 1) % CAP; ok = cs[i] == EMPTY && cp[i] == pos + 1 }
+     if :: ok -> queues(b, p, pos + 1, ok); st = st + ok :: else fi;
+     fills(a, p, pos, ok);
+     if
+     :: ok ->
+        mine = pos + 1;
+        if :: tail = pos + 1 :: true fi;
+        if
+        :: st == 2 ->
+           fills(b, p, pos + 1, ok);
+           if
+           :: ok -> mine = pos + 2; if :: tail = pos + 2 :: true fi
+           :: else -> owns(b, p)
+           fi
+        :: else
+        fi
+     :: else ->
+        owns(a, p);
+#ifndef M_LEFTQUEUED
+        if :: st == 2 -> owns(b, p) :: else fi
+#endif
+     fi
+  :: else
+  fi
+}
 /* anybody may try: by a name, or because it was told */
 inline hold(o, p) {
   d_step { v = bits[o]; st = tag[o]; at = wpos[o]; i = mover[o] };
@@ -191,6 +249,11 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
      :: bel[0] & BIT(me) -> send(0, me)
      :: bel[1] & BIT(me) -> send(1, me)
      :: receive(me)
+#ifdef BATCH
+     :: bel[0] & BIT(me) && bel[1] & BIT(me) -> send_both(0, 1, me)
+     :: bel[0] & BIT(me) && bel[1] & BIT(me) -> send_both(1, 0, me)
+     :: bel[2] & BIT(me) -> send(2, me)
+#endif
 #ifdef HOLDS
      :: !(bel[0] & BIT(me)) -> hold(0, me)
      :: !(bel[1] & BIT(me)) -> hold(1, me)
@@ -206,7 +269,14 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
   skip
   } unless { killed[me] }
   d_step { dead[me] = 1;
-    if :: killed[me] -> bel[0] = bel[0] & (255 - BIT(me)); bel[1] = bel[1] & (255 - BIT(me)) :: else fi }
+    if
+    :: killed[me] ->
+       bel[0] = bel[0] & (255 - BIT(me)); bel[1] = bel[1] & (255 - BIT(me));
+#ifdef BATCH
+       bel[2] = bel[2] & (255 - BIT(me))
+#endif
+    :: else
+    fi }
 }
 
 /* Is o in the channel where its word says?  One access to the cell that the word names. */
@@ -322,6 +392,9 @@ init {
     cp[1] = 1;
     bits[0] = 1; bel[0] = 1; live[0] = 1; mover[0] = NONE;
     bits[1] = 1; bel[1] = 1; live[1] = 1; mover[1] = NONE
+#ifdef BATCH
+    bits[2] = BIT(1); bel[2] = BIT(1); live[2] = 1; mover[2] = NONE
+#endif
   }
   atomic { run P(0); run P(1);
 #if NP > 2
@@ -331,6 +404,9 @@ init {
   (_nr_pr == 1);
   d_step {                                      /* what is there is held by the living or lies in the channel */
     well(0); well(1);
+#ifdef BATCH
+    well(2);
+#endif
     assert(cs[0] != TAKING && cs[1] != TAKING)
   }
 }

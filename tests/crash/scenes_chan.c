@@ -114,6 +114,33 @@ static void call_send_batch(struct act *a)
 	a->q = mh_chan_send_batch(a->cv, a->o, 3, 0) == 3 ? a : NULL;
 }
 
+/* b holds them as well. */
+static void batch_shared_prepare(struct act *a)
+{
+	batch_prepare(a);
+	for (unsigned i = 0; i < 3; i++)
+		NEED(a, !mh_hold(a->b, a->o[i]));
+}
+
+/* There is room for two. */
+static void batch_part_prepare(struct act *a)
+{
+	batch_prepare(a);
+	for (unsigned i = 2; i < PLACES; i++)
+		NEED(a, !mh_chan_send(a->cb, make(a, a->b), 0));
+}
+
+static void call_send_part(struct act *a)
+{
+	a->q = mh_chan_send_batch(a->cv, a->o, 3, 0) == 2 ? a : NULL;
+}
+
+static bool sent_part(struct act *a)
+{
+	return a->q && errno == ETIMEDOUT &&
+	       chan_sum(&a->cv->ch).full == PLACES;
+}
+
 static bool sent_three(struct act *a)
 {
 	return a->q && chan_sum(&a->cv->ch).full == 3;
@@ -200,6 +227,12 @@ static void late_prepare(struct act *a)
 {
 	chan_prepare(a);
 	a->p = make(a, a->v);
+	NEED(a, !mh_chan_remove(a->b, "c"));
+}
+
+static void batch_late_prepare(struct act *a)
+{
+	batch_prepare(a);
 	NEED(a, !mh_chan_remove(a->b, "c"));
 }
 
@@ -351,8 +384,14 @@ static const struct scene scenes[] = {
 	     .gain = 1, .dead = 1u << 2),
 	CHAN("send batch", S_1K, batch_prepare, call_send_batch, sent_three,
 	     .gain = 3),
+	CHAN("send batch of two", S_1K, batch_shared_prepare, call_send_batch,
+	     sent_three, .gain = 0),
+	CHAN("send batch, part", S_1K, batch_part_prepare, call_send_part,
+	     sent_part, .gain = 2),
 	CHAN("send too late", S_1K, late_prepare, call_send, too_late,
 	     .gain = 0),
+	CHAN("send batch too late", S_1K, batch_late_prepare, call_send_batch,
+	     too_late, .gain = 0),
 	CHAN("recv", S_64 | S_1K | S_RUN, recv_prepare, call_recv, received,
 	     .gain = -1),
 	CHAN("recv of two", S_1K, recv_shared_prepare, call_recv, received,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stop_chan.c - a sender, and a receiver, is stopped at each instruction of the
+ * stop_chan.c - a sender, of one message or of a batch, and a receiver, is stopped at each instruction of the
  * hand-over and stays so while others pass messages through the same channel: none
  * of them may be stuck.  Then it goes on, and each message has been received once.
  * While it stands they also try to hold its message, or those it may be taking: who
@@ -23,7 +23,8 @@
 #include "tests/crash/step.h"
 
 #define PLACES		4u
-#define VICTIMS		UINT32_MAX	/* the number of what it sends */
+#define BATCH		2u		/* what there is room for */
+#define VICTIMS		(UINT32_MAX - BATCH)	/* the number of what it sends */
 #define POINTS_MAX	50000u
 #define LOW_SLOTS	64u	/* whose bits are in the word's first half */
 
@@ -50,11 +51,11 @@ struct message {
 
 /* What victim and parent share beside the heap. */
 struct stage {
-	bool	 sends;
-	bool	 done;		/* the call has returned ... */
-	bool	 failed;	/* ... and failed */
-	uint32_t got;
-	void	*message;	/* that it sends */
+	unsigned sends;		/* messages in one call; 0: it receives */
+	bool	 done;		/* the call has returned */
+	unsigned sent;
+	uint32_t got;		/* number of what it received; 0: nothing */
+	void	*message[BATCH]; /* that it sends */
 	struct party me;
 	const struct seg *sg;
 };
@@ -86,24 +87,28 @@ static void be_victim(void *arg)
 	struct stage *s = arg;
 	mh_heap *h = attach_view("victim", 0, s->sg, s->me);
 	struct mh_chan c = { .h = h, .serial = h ? h->serial : 0 };
-	struct message *m;
+	struct message *m = NULL;
 
 	if (!h || !chan_view(&h->sg, 0, &c.ch))
 		_exit(1);
-	m = make(h, VICTIMS);
-	if (!m)
-		_exit(1);
-	s->message = s->sends ? m : NULL;
+	for (unsigned i = 0; i < BATCH; i++) {
+		m = make(h, VICTIMS + i);
+		if (!m)
+			_exit(1);
+		s->message[i] = i < s->sends ? m : NULL;
+	}
 	step_mark();
-	if (s->sends)
-		s->failed = mh_chan_send(&c, m, 0) != 0;
+	if (s->sends > 1)
+		s->sent = (unsigned)mh_chan_send_batch(&c, s->message, s->sends,
+						       0);
+	else if (s->sends)
+		s->sent = !mh_chan_send(&c, s->message[0], 0);
 	else
 		m = mh_chan_recv(&c, 0);
 	s->done = true;
 	step_mark();
 	if (!s->sends && m)
 		s->got = m->n;
-	s->failed |= !s->sends && !m;
 	step_mark();
 }
 
@@ -113,7 +118,8 @@ static bool receive(struct others *o)
 
 	if (!m)
 		return false;
-	if (m->n == VICTIMS) {
+	if (m->n >= VICTIMS) {
+		MUST(m->n == VICTIMS + o->victims);	/* in its order */
 		o->victims++;
 	} else {
 		uint32_t next = o->first + o->received;
@@ -177,10 +183,9 @@ static void account(struct others *o, const struct stage *s)
 	MUST(o->received == o->sent);
 	MUST(s->done);
 	if (s->sends) {
-		MUST(!o->missing && o->victims == !s->failed);
+		MUST(!o->missing && o->victims == s->sent);
 	} else {
-		MUST(!o->victims);
-		MUST(s->failed ? !o->missing : o->missing == s->got);
+		MUST(!o->victims && o->missing == s->got);
 	}
 }
 
@@ -206,8 +211,8 @@ static bool stop_at(struct others *o, struct stage *s, unsigned n)
 	clientrig_pause(o->cr);
 	s->me = rig_join(o->cr->r);
 	clientrig_resume(o->cr);
-	s->done = s->failed = false;
-	s->got = 0;
+	s->done = false;
+	s->got = s->sent = 0;
 	MUST(step_spawn(&v, be_victim, s));
 	MUST(step_run(&v) == STEP_MARK);
 	two_messages(o);
@@ -216,7 +221,8 @@ static bool stop_at(struct others *o, struct stage *s, unsigned n)
 		got = step_one(&v);
 	if (got == STEP_AT) {
 		turn(o);
-		hold(o, s->message);
+		for (unsigned i = 0; i < s->sends; i++)
+			hold(o, s->message[i]);
 		hold(o, s->sends ? NULL : o->two[0]);
 		hold(o, s->sends ? NULL : o->two[1]);
 		MUST(step_run(&v) == STEP_MARK);
@@ -246,7 +252,7 @@ static void attach_others(struct others *o)
 	clientrig_resume(o->cr);
 }
 
-static void run(unsigned number, bool sends, bool soak)
+static void run(unsigned number, unsigned sends, bool soak)
 {
 	const struct rig_opts opts = { .reserve = 8u << 20,
 				       .clients = LOW_SLOTS + 4, .chans = 1 };
@@ -266,9 +272,10 @@ static void run(unsigned number, bool sends, bool soak)
 	while (stop_at(&o, s, point) && point < POINTS_MAX)
 		point += STRIDE;
 	MUST(point > 50 && point < POINTS_MAX && o.holds);
-	printf("ok %u - a %s stopped within %u instructions, %u apart, %u "
+	printf("ok %u - a %s%s stopped within %u instructions, %u apart, %u "
 	       "messages of others at each, %u held meanwhile\n", number,
-	       sends ? "sender" : "receiver", point, STRIDE, o.messages,
+	       sends ? "sender" : "receiver", sends > 1 ? " of a batch" : "",
+	       point, STRIDE, o.messages,
 	       o.holds);
 	fflush(stdout);
 	mh_chan_close(o.in);
@@ -288,8 +295,9 @@ int main(void)
 		puts("1..0 # SKIP no single steps on this machine");
 		return 0;
 	}
-	puts("1..2");
-	run(1, true, soak);
-	run(2, false, soak);
+	puts("1..3");
+	run(1, 1, soak);
+	run(2, 0, soak);
+	run(3, BATCH, soak);
 	return 0;
 }

@@ -326,6 +326,60 @@ static void batches(void **state)
 	}
 }
 
+/* What is held more than once stays; what comes twice, or isn't held, ends it. */
+static void batches_of_all_sorts(void **state)
+{
+	void *p[4], *q[4];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = make(a, i);
+	assert_int_equal(mh_hold(a, p[1]), 0);
+	assert_int_equal(mh_hold(b, p[2]), 0);
+	assert_int_equal(mh_chan_send_batch(out, p, 4, 0), 4);
+	assert_int_equal(mh_drop(a, p[1]), 0);
+	assert_int_equal(mh_drop(a, p[1]), -1);
+	assert_int_equal(mh_chan_recv_batch(in, q, 4, 0), 4);
+	assert_int_equal(mh_drop(b, p[2]), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ptr_equal(q[i], p[i]);
+		assert_int_equal(mh_drop(b, p[i]), 0);
+	}
+	p[0] = p[1] = make(a, 0);
+	assert_int_equal(mh_chan_send_batch(out, p, 2, 0), 1);
+	assert_int_equal(errno, EINVAL);
+	expect(in, 0);
+	p[0] = p[1] = make(a, 0);
+	assert_int_equal(mh_hold(a, p[0]), 0);
+	assert_int_equal(mh_chan_send_batch(out, p, 2, 0), 1);
+	assert_int_equal(errno, EBUSY);
+	expect(in, 0);
+	assert_int_equal(mh_drop(a, p[0]), 0);
+	assert_int_equal(objects(), 0);
+}
+
+/* More than one goes of. */
+static void long_batch(void **state)
+{
+	mh_chan *to = open_chan(a, "long", 128), *from = open_chan(b, "long", 1);
+	void *p[100], *q[100];
+
+	(void)state;
+	for (unsigned round = 0; round < 5; round++) {
+		for (unsigned i = 0; i < 100; i++)
+			p[i] = make(a, i);
+		assert_int_equal(mh_chan_send_batch(to, p, 100, 0), 100);
+		assert_int_equal(mh_chan_recv_batch(from, q, 100, 0), 100);
+		for (unsigned i = 0; i < 100; i++) {
+			assert_ptr_equal(q[i], p[i]);
+			assert_int_equal(mh_drop(b, q[i]), 0);
+		}
+	}
+	mh_chan_close(to);
+	mh_chan_close(from);
+	assert_int_equal(mh_chan_remove(a, "long"), 0);
+}
+
 static void read_only(void **state)
 {
 	mh_heap *ro = clientrig_attach(cr, MH_READONLY);
@@ -431,7 +485,8 @@ int main(void)
 		T(full_and_empty), T(is_handed_over), T(named_and_sent),
 		T(what_is_refused), T(all_in_use), T(removed),
 		T(passed_over), T(passed_over_and_left), T(old_hints),
-		T(batches), T(read_only),
+		T(batches), T(batches_of_all_sorts), T(long_batch),
+		T(read_only),
 		T(receiver_dies_while_another_sends_the_same),
 		T(sender_dies_while_another_receives_the_same),
 	};

@@ -15,19 +15,33 @@ struct worker {
 	unsigned last[PAIRS];
 };
 
+#define BATCH	5u
+
+/* One by one, or, with an odd id, in batches. */
 static void *send_all(void *arg)
 {
 	struct worker *w = arg;
+	size_t n = w->id % 2 ? BATCH : 1;
+	void *p[BATCH];
 
-	for (unsigned i = 1; i <= EACH; i++) {
-		unsigned *p = mh_alloc_flags(w->c->h, 64, MH_HELD);
+	for (unsigned i = 0; i < EACH; i += (unsigned)n) {
+		for (unsigned k = 0; k < n; k++) {
+			unsigned *q = mh_alloc_flags(w->c->h, 64, MH_HELD);
 
-		if (!p)
-			abort();
-		p[0] = w->id;
-		p[1] = i;
-		if (mh_chan_send(w->c, p, -1))
-			abort();
+			if (!q)
+				abort();
+			q[0] = w->id;
+			q[1] = i + k + 1;
+			p[k] = q;
+		}
+		for (size_t done = 0; done < n; ) {
+			size_t some = mh_chan_send_batch(w->c, p + done,
+							 n - done, -1);
+
+			if (!some)
+				abort();
+			done += some;
+		}
 	}
 	return NULL;
 }
@@ -100,6 +114,66 @@ static void many_clients(void **state)
 {
 	(void)state;
 	many(4);
+}
+
+struct holding {
+	pthread_t t;
+	void *p[CAPACITY];
+	_Atomic bool over;
+	unsigned times;
+};
+
+static void *hold_and_drop(void *arg)
+{
+	struct holding *x = arg;
+
+	while (!ld_acq(&x->over) || !x->times) {
+		for (unsigned i = 0; i < CAPACITY; i++) {
+			if (mh_hold(a, x->p[i]))
+				continue;
+			if (mh_drop(a, x->p[i]))
+				abort();
+			x->times++;
+		}
+	}
+	return NULL;
+}
+
+/* Another thread holds a batch's messages meanwhile: what it holds stays held. */
+static void batch_beside_holds(void **state)
+{
+	struct holding x = { .over = false };
+	mh_chan *back = open_chan(a, "c", 1);
+	void *q[CAPACITY];
+
+	(void)state;
+	for (unsigned i = 0; i < CAPACITY; i++)
+		x.p[i] = make(a, i);
+	assert_int_equal(pthread_create(&x.t, NULL, hold_and_drop, &x), 0);
+	for (unsigned round = 0; round < 4000; round++) {
+		size_t sent = 0, got = 0;
+
+		while (sent < CAPACITY) {
+			size_t some = mh_chan_send_batch(out, x.p + sent,
+							 CAPACITY - sent, -1);
+
+			assert_true(some > 0);
+			sent += some;
+		}
+		while (got < CAPACITY)
+			got += mh_chan_recv_batch(back, q + got,
+						  CAPACITY - got, -1);
+		for (unsigned i = 0; i < CAPACITY; i++)
+			assert_ptr_equal(q[i], x.p[i]);
+	}
+	st_rel(&x.over, true);
+	pthread_join(x.t, NULL);
+	for (unsigned i = 0; i < CAPACITY; i++) {
+		assert_int_equal(mh_drop(a, x.p[i]), 0);
+		assert_int_equal(mh_drop(a, x.p[i]), -1);
+	}
+	assert_int_equal(objects(), 0);
+	mh_chan_close(back);
 }
 
 static _Atomic unsigned woken;
@@ -204,8 +278,8 @@ int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(many_in_two_clients), T(many_clients), T(sleepers_are_woken),
-		T(fd_for_poll),
+		T(many_in_two_clients), T(many_clients),
+		T(batch_beside_holds), T(sleepers_are_woken), T(fd_for_poll),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
