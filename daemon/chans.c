@@ -5,7 +5,9 @@
  *
  * A channel's places keep their memory for good, and positions only grow, over
  * removals too: a CAS of somebody who stood still meanwhile fails.  An index is
- * used again once its places are all EMPTY.
+ * used again once its places are all EMPTY, and raised to positions that none of its
+ * past had.  Clients look at a place first, then whether their channel is open, then CAS
+ * what they saw: so what they change is theirs.
  *
  *	NONE -> OPEN -> REMOVING -> NONE	(each the last store of its step)
  *
@@ -98,16 +100,39 @@ static bool is_unused(const struct heap *h, uint32_t i, uint64_t *ret_base)
 	return true;
 }
 
+/* EMPTY there, and no more than pos?  Then pos, and who looked before comes too late. */
+static bool raise_place(struct sh_place *p, uint64_t pos)
+{
+	uint64_t seq = ld_acq(&p->seq);				/* [M1] */
+
+	return place_state(seq) == PLACE_EMPTY && place_pos(seq) <= pos &&
+	       cas_sc(&p->seq, &seq, place_empty(pos));		/* [M1] */
+}
+
+/*
+ * All places that have memory, those beyond the capacity, too: to positions that none
+ * of the past had.  False: somebody who comes late is at one.
+ */
+static bool raise_places(const struct heap *h, uint32_t i, uint32_t capacity,
+			 uint64_t base)
+{
+	const struct chan_order o = chan_order(capacity);
+	uint32_t backed = ld_acq(&h->sg.chandir[i].backed);	/* [H1] */
+	bool all = true;
+
+	for (uint32_t k = 0; all && k < capacity; k++)
+		all = raise_place(&places(h, i)[chan_index(&o, k)], base + k);
+	for (uint32_t k = capacity; all && k < backed; k++)
+		all = raise_place(&places(h, i)[k], base + k);
+	return all;
+}
+
 static void make(struct heap *h, uint32_t i, const char *text,
 		 uint32_t capacity, uint64_t base)
 {
-	const struct chan_order o = chan_order(capacity);
 	struct sh_chandir *d = &h->sg.chandir[i];
 	uint64_t words[8] = { 0 };
 
-	for (uint32_t k = 0; k < capacity; k++)
-		st_rel(&places(h, i)[chan_index(&o, k)].seq, /* [M1] */
-		       place_empty(base + k));
 	st_rlx(&h->sg.chans[i].head, base);			/* [M2] */
 	st_rlx(&h->sg.chans[i].tail, base);			/* [M2] */
 	memcpy(words, text, strlen(text));
@@ -129,6 +154,8 @@ static int make_somewhere(struct heap *h, const char *text, uint32_t capacity,
 			continue;
 		if (back(h, i, capacity))
 			return -ENOMEM;
+		if (!raise_places(h, i, capacity, base))
+			continue;
 		make(h, i, text, capacity, base);
 		*ret_index = i;
 		return 0;

@@ -57,6 +57,8 @@ static inline int claim_next(mh_chan *c, struct chan_msg *m,
 		const struct held_at *at = held_look_handle(h, m->handle);
 
 		*ret_at = at;
+		if (unlikely(!chan_is_open(&c->ch)))	/* [M5] after the look */
+			return -EPIPE;
 		if (likely(at)) {
 			/* Memory to count the message's holds is there before. */
 			if (unlikely(!looked_holds(h)))

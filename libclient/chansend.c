@@ -97,13 +97,13 @@ static COLD int put_after(mh_chan *c, uint64_t pos, uint32_t now)
 	uint32_t me = c->h->r->me.slot;
 	struct sh_place *p;
 
-	while ((p = chan_room(&c->ch, &pos))) {
+	while ((p = chan_room(&c->ch, &pos)) && chan_is_open(&c->ch)) {
 		requeue_word(c, word, pos);
 		if (chan_fill(&c->ch, p, pos, looked_handle(), me, now))
 			return put_done(c, word, pos);
 	}
 	chan_own_word(c, word);
-	return -EAGAIN;
+	return p ? -EPIPE : -EAGAIN;
 }
 
 /*
@@ -116,9 +116,9 @@ static inline int put(mh_chan *c, struct holders bit, uint32_t now)
 	uint64_t pos = ld_rlx(&c->mine);			/* [A1] */
 	struct sh_place *p;
 
-	if (unlikely(!chan_is_open(&c->ch)))
-		return -EPIPE;
 	p = chan_room(&c->ch, &pos);
+	if (unlikely(!chan_is_open(&c->ch)))	/* [M5] after the look */
+		return -EPIPE;
 	if (unlikely(!p))
 		return -EAGAIN;
 	if (unlikely(queue_bit(c, word, bit, pos)))
@@ -292,8 +292,6 @@ static APART size_t put_some(mh_chan *c, void **p, size_t n, uint32_t now)
 	struct putting put[PUT_MOST];
 	size_t queued = 0;
 
-	if (unlikely(!chan_is_open(&c->ch)))
-		return 0;
 	if (pos < tail)
 		pos = tail;
 	if (n > PUT_MOST)
@@ -301,6 +299,10 @@ static APART size_t put_some(mh_chan *c, void **p, size_t n, uint32_t now)
 	while (queued < n && likely(queue_one(c, p[queued], pos + queued,
 					      &put[queued])))
 		queued++;
+	if (unlikely(!chan_is_open(&c->ch))) {	/* [M5] after the looks */
+		unqueue(c, put, queued);
+		return 0;
+	}
 	return fill_queued(c, put, queued, pos, now);
 }
 
