@@ -337,14 +337,15 @@ static void batches_of_all_sorts(void **state)
 	assert_int_equal(mh_hold(a, p[1]), 0);
 	assert_int_equal(mh_hold(b, p[2]), 0);
 	assert_int_equal(mh_chan_send_batch(out, p, 4, 0), 4);
-	assert_int_equal(mh_drop(a, p[1]), 0);
-	assert_int_equal(mh_drop(a, p[1]), -1);
 	assert_int_equal(mh_chan_recv_batch(in, q, 4, 0), 4);
 	assert_int_equal(mh_drop(b, p[2]), 0);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_ptr_equal(q[i], p[i]);
 		assert_int_equal(mh_drop(b, p[i]), 0);
 	}
+	assert_int_equal(objects(), 1);
+	assert_int_equal(mh_drop(a, p[1]), 0);
+	assert_int_equal(mh_drop(a, p[1]), -1);
 	p[0] = p[1] = make(a, 0);
 	assert_int_equal(mh_chan_send_batch(out, p, 2, 0), 1);
 	assert_int_equal(errno, EINVAL);
