@@ -12,7 +12,7 @@
 static void removed_and_used_again(void **state)
 {
 	mh_chan *to, *from;
-	struct chan_msg m;
+	struct chan_msg m = { .p = NULL };
 	void *p = make(a, 7);
 
 	(void)state;

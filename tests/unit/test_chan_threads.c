@@ -15,33 +15,19 @@ struct worker {
 	unsigned last[PAIRS];
 };
 
-#define BATCH	5u
-
-/* One by one, or, with an odd id, in batches. */
 static void *send_all(void *arg)
 {
 	struct worker *w = arg;
-	size_t n = w->id % 2 ? BATCH : 1;
-	void *p[BATCH];
 
-	for (unsigned i = 0; i < EACH; i += (unsigned)n) {
-		for (unsigned k = 0; k < n; k++) {
-			unsigned *q = mh_alloc_flags(w->c->h, 64, MH_HELD);
+	for (unsigned i = 1; i <= EACH; i++) {
+		unsigned *p = mh_alloc_flags(w->c->h, 64, MH_HELD);
 
-			if (!q)
-				abort();
-			q[0] = w->id;
-			q[1] = i + k + 1;
-			p[k] = q;
-		}
-		for (size_t done = 0; done < n; ) {
-			size_t some = mh_chan_send_batch(w->c, p + done,
-							 n - done, -1);
-
-			if (!some)
-				abort();
-			done += some;
-		}
+		if (!p)
+			abort();
+		p[0] = w->id;
+		p[1] = i;
+		if (mh_chan_send(w->c, p, -1))
+			abort();
 	}
 	return NULL;
 }
