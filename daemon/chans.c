@@ -194,7 +194,7 @@ static void let_go(struct heap *h, const struct chan *ch, struct sh_place *p,
 		   uint64_t seq)
 {
 	held_unqueue(h, ld_acq(&p->handle), ch, seq);		/* [M1] */
-	place_emptied(ch, p, place_pos(seq));
+	place_emptied(p);
 }
 
 static void drain(struct heap *h, const struct chan *ch)
@@ -204,7 +204,7 @@ static void drain(struct heap *h, const struct chan *ch)
 		uint64_t seq = ld_acq(&p->seq);			/* [M1] */
 
 		if (place_state(seq) == PLACE_FULL &&
-		    place_claim(p, seq, MOVER_DAEMON))
+		    place_claim(ch, p, seq, MOVER_DAEMON))
 			let_go(h, ch, p, seq);
 		else if (place_state(seq) == PLACE_TAKING &&
 			 place_taker(seq) == MOVER_DAEMON)

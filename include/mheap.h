@@ -188,10 +188,11 @@ MH_API void *mh_name_get(mh_heap *h, const char *name);
 MH_API int mh_name_remove(mh_heap *h, const char *name);
 
 /*
- * Channels: bounded queues of held objects, many to many, first in first out for
- * each handle that sends.  A message is always held by its sender, by the channel,
- * or by its receiver: who is killed or stopped at any instruction loses none,
- * doubles none, and holds nobody up.
+ * Channels: bounded queues of held objects, many to many, first in first out: what is
+ * sent after another send has returned is received after that, whoever sent them.  A
+ * message is always held by its sender, by the channel, or by its receiver: who is
+ * killed or stopped at any instruction loses none, doubles none, and holds nobody up,
+ * but one place is out of use as long as he stands there.
  *
  * mh_chan_open: opens the channel of a name (1..63 bytes; a name space of its
  * own), or makes one of `capacity` places (1..1,024, rounded up to a power of

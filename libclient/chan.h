@@ -15,7 +15,6 @@ struct mh_chan {
 	mh_heap		*h;
 	struct chan	 ch;
 	uint32_t	 serial;	/* of the attach it belongs to */
-	_Atomic uint64_t mine;		/* [A1] positions below are not for us */
 	_Atomic uint32_t spin_ns[2];	/* [A1] by chan_waits; chanwait.c */
 	struct chan_watch *_Atomic watch; /* [A1] chanfd.c; NULL: none */
 };

@@ -65,12 +65,12 @@ static inline int claim_next(mh_chan *c, struct chan_msg *m,
 				return HOLDS_MISSING;
 			fetch_message(h, at);
 		}
-		if (unlikely(!place_claim(m->p, m->seq, h->r->me.slot)))
+		if (unlikely(!place_claim(&c->ch, m->p, m->seq,
+					  h->r->me.slot)))
 			continue;
 		if (likely(at))
 			return 0;
-		/* Somebody has scribbled. */
-		place_emptied(&c->ch, m->p, place_pos(m->seq));
+		place_emptied(m->p);	/* somebody has scribbled */
 	}
 	return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
 }
@@ -97,7 +97,8 @@ int recv_now(mh_chan *c, void **ret_p)
 	r = claim_next(c, &m, &at);
 	if (likely(!r)) {
 		own(c, at, looked_holds(c->h));
-		place_emptied(&c->ch, m.p, place_pos(m.seq));
+		place_emptied(m.p);
+		chan_raise_head(&c->ch, place_pos(m.seq) + 1);
 		*ret_p = c->h->arena + at->off;
 	} else if (r == HOLDS_MISSING) {
 		s = span_slots(at);

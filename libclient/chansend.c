@@ -58,35 +58,22 @@ static void requeue_word(mh_chan *c, struct sh_holder *word, uint64_t to_pos)
 	while (!holders_cas(word, w, holders_queued(w, &c->ch, to_pos, me)));
 }
 
-/* Threads may share the handle: what one has sent, none goes below. */
-static inline void raise_mine(mh_chan *c, uint64_t to)
-{
-	uint64_t was = ld_rlx(&c->mine);			/* [A1] */
-
-	if (__libc_single_threaded)
-		st_rlx(&c->mine, to);				/* [A1] */
-	else
-		while (was < to && !cas_acq(&c->mine, &was, to))	/* [A1] */
-			;
-}
-
 /* The channel was removed while it was put there: is it still ours to have back? */
 static COLD int put_too_late(mh_chan *c, struct sh_holder *word, uint64_t pos)
 {
 	struct sh_place *p = chan_place(&c->ch, pos);
 	uint32_t me = c->h->r->me.slot;
 
-	if (!place_claim(p, place_full(pos, me), me))
+	if (!place_claim(&c->ch, p, place_full(pos, me), me))
 		return 0;		/* somebody has it, or the daemon */
 	chan_own_word(c, word);
-	place_emptied(&c->ch, p, pos);
+	place_emptied(p);
 	return -EPIPE;
 }
 
 /* [M5] After the place is FULL: who removes the channel looks after. */
 static inline int put_done(mh_chan *c, struct sh_holder *word, uint64_t pos)
 {
-	raise_mine(c, pos + 1);
 	return likely(chan_is_open(&c->ch)) ? 0 : put_too_late(c, word, pos);
 }
 
@@ -97,7 +84,7 @@ static COLD int put_after(mh_chan *c, uint64_t pos, uint32_t now)
 	uint32_t me = c->h->r->me.slot;
 	struct sh_place *p;
 
-	while ((p = chan_room(&c->ch, &pos)) && chan_is_open(&c->ch)) {
+	while ((p = chan_room_after(&c->ch, &pos)) && chan_is_open(&c->ch)) {
 		requeue_word(c, word, pos);
 		if (chan_fill(&c->ch, p, pos, looked_handle(), me, now))
 			return put_done(c, word, pos);
@@ -113,8 +100,8 @@ static COLD int put_after(mh_chan *c, uint64_t pos, uint32_t now)
 static inline int put(mh_chan *c, struct holders bit, uint32_t now)
 {
 	struct sh_holder *word = tls.looked.at.word;
-	uint64_t pos = ld_rlx(&c->mine);			/* [A1] */
 	struct sh_place *p;
+	uint64_t pos;
 
 	p = chan_room(&c->ch, &pos);
 	if (unlikely(!chan_is_open(&c->ch)))	/* [M5] after the look */
@@ -236,13 +223,14 @@ static inline bool queue_one(mh_chan *c, const void *p, uint64_t pos,
 	struct sh_place *place = chan_place(&c->ch, pos);
 	uint32_t was;
 
-	if (unlikely(!t || ld_acq(&place->seq) != place_empty(pos) || /* [M1] */
-		     !count_try(&t->n[at->slot], &was)))
+	if (unlikely(!t || !count_try(&t->n[at->slot], &was)))
 		return false;
 	*ret = (struct putting){ place, at->word, &t->n[at->slot], was,
 				 looked_handle() };
-	if (likely(was && !queue_bit(c, at->word, likely(was == 1) ?
-				     my_bit(h) : nobody, pos)))
+	/* The look is ours alone with the count: no thread of ours puts it there. */
+	if (likely(was && ld_acq(&place->seq) == place_empty(pos) && /* [M1] */
+		   !queue_bit(c, at->word, likely(was == 1) ?
+			      my_bit(h) : nobody, pos)))
 		return true;
 	count_put(ret->n, was);
 	return false;
@@ -288,12 +276,10 @@ static inline size_t fill_queued(mh_chan *c, const struct putting *put,
 /* Counting.  As many as go without ado, from the first on. */
 static APART size_t put_some(mh_chan *c, void **p, size_t n, uint32_t now)
 {
-	uint64_t pos = ld_rlx(&c->mine), tail = ld_rlx(&c->ch.c->tail);	/* [A1] [M2] */
+	uint64_t pos = ld_acq(&c->ch.c->tail);			/* [M2] */
 	struct putting put[PUT_MOST];
 	size_t queued = 0;
 
-	if (pos < tail)
-		pos = tail;
 	if (n > PUT_MOST)
 		n = PUT_MOST;
 	while (queued < n && likely(queue_one(c, p[queued], pos + queued,

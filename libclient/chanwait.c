@@ -62,6 +62,7 @@ uint32_t chan_drowsy(_Atomic uint32_t *word)
 	do
 		to = (w + 2) | CHAN_MAY_SLEEP;
 	while (!cas_sc(word, &w, to));				/* [M3] */
+	fence_sc();						/* [M3] then the look */
 	return to;
 }
 

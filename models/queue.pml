@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queue.pml (after chan.pml): held objects go through a channel of CAP cells, many to many; senders and receivers are
  * killed or stand still anywhere, the daemon that recovers them is itself killable.
- *   cell   EMPTY(pos) -> FULL(object, pos, sender) -> TAKING(object, pos, sender, receiver) -> EMPTY(pos + CAP)
- *   word   {.., me} NO -> {..} QUEUED(pos mod MOD, me) -> {.., receiver} NO     pos: which the cell has, or will have
- *          {me} NO -> {} ALONE(pos mod MOD, me) -> {} BORN(receiver) -> {receiver} BORN -> {receiver} NO    by stores
+ *   cell   EMPTY(pos) -> FULL(object, pos, sender) -> TAKING(object, pos + CAP, sender, receiver) -> EMPTY(what it has)
+ *   word   {.., me} NO -> {..} QUEUED(pos mod CAP, me) -> {.., receiver} NO     pos: which the cell has, or will have
+ *          {me} NO -> {} ALONE(pos mod CAP, me) -> {} BORN(receiver) -> {receiver} BORN -> {receiver} NO    by stores
  * A sender sees EMPTY(pos), writes the word, then CASes the cell: with that the message is there.  A receiver CASes the
- * cell to TAKING, and from then on alone may change the word, and the cell.  Positions that are passed over are voided.
+ * cell to TAKING, and from then on alone may change the word, and make the cell EMPTY.  Which positions are passed over,
+ * and why the order of one sender is kept, is order.pml's matter.
  * Two may hold an object, and send it to one place: the word is the cell's if its mover is the cell's sender, too.
  * A batch (BATCH) writes the words of all first, for places that follow each other, then fills these in their order; if
  * somebody was faster at one, that word and those after it are the sender's own again before he goes on.
- * CAP divides MOD, so QUEUED(pos) can't be mistaken for another message's: that would lie in the same cell.
+ * QUEUED(pos mod CAP) can't be mistaken for another message's: that would lie in the same cell.
  * Every statement is one machine access to shared memory; d_step = one access (+ ghost updates).
  * Ghost: bel[o] = who believes to hold object o (bits), sent[o] = in the channel.
  * -DM_xxx are wrong orders and dropped checks, each must fail. */
 #define CAP 2
-#define MOD (2*CAP)
 #ifndef NP
 #define NP 3
 #endif
@@ -54,7 +54,7 @@ byte bits[NO_], tag[NO_], wpos[NO_], mover[NO_];
 bit live[NO_];
 byte cs[CAP], cv[CAP], cp[CAP], cr[CAP], cq[CAP];
 byte tail = 0, head = 0;
-byte bel[NO_], last_from = NONE;
+byte bel[NO_];
 bit sent[NO_];
 byte kills = KILLS, dkills = DKILLS;
 bit killed[NP], dead[NP], rec[NP], dkill;
@@ -71,17 +71,21 @@ inline letgo(o, b, who, last) {
 
 /* one attempt; leaves the object with p if there is no room, or another was faster */
 inline send(o, p) {
-  d_step { pos = tail; if :: pos < mine -> pos = mine :: else fi }
+  pos = tail;
   do
   :: atomic { i = pos % CAP; st = cs[i]; at = cp[i] }
      if
-     :: st == EMPTY && at < pos ->              /* passed over in an earlier round */
-        d_step { if :: cs[i] == EMPTY && cp[i] == at -> cp[i] = pos :: else fi }
+     :: at > pos -> pos = (at - CAP > pos -> at - CAP : pos) + 1        /* a stale hint */
      :: st == EMPTY && at == pos -> break
-     :: at > pos -> pos = at                    /* a stale hint */
-     :: st != EMPTY && at == pos -> pos++
-     :: st == TAKING && at < pos -> pos++       /* somebody may stand there for long */
+     :: st == FULL && at == pos -> pos++
      :: st == FULL && at < pos -> i = NONE; break       /* no room */
+     :: st == TAKING && at == pos ->            /* somebody may stand there for long: is there room beyond? */
+        ok = (cs[(pos + 1) % CAP] == EMPTY && cp[(pos + 1) % CAP] == pos + 1);
+        if
+        :: ok -> d_step { if :: cs[i] == TAKING && cp[i] == pos -> cp[i] = pos + CAP :: else fi }
+        :: else -> i = NONE; break
+        fi
+     :: st != FULL && at < pos -> assert(0)
      fi
   od;
   if
@@ -89,7 +93,7 @@ inline send(o, p) {
 #ifndef M_CELLFIRST
      d_step { ok = 0;
        if
-       :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = pos % MOD; mover[o] = p; ok = 1;
+       :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = pos % CAP; mover[o] = p; ok = 1;
           if :: bits[o] -> tag[o] = QUEUED :: else -> tag[o] = ALONE fi
        :: else
        fi }
@@ -107,9 +111,8 @@ inline send(o, p) {
         if
         :: ok ->
 #ifdef M_CELLFIRST
-           d_step { bits[o] = bits[o] & (255 - BIT(p)); tag[o] = ALONE; wpos[o] = pos % MOD; mover[o] = p }
+           d_step { bits[o] = bits[o] & (255 - BIT(p)); tag[o] = ALONE; wpos[o] = pos % CAP; mover[o] = p }
 #endif
-           mine = pos + 1;
            if :: tail = pos + 1 :: true fi      /* a hint, written late or never */
         :: else ->
 #ifdef M_CELLFIRST
@@ -126,7 +129,7 @@ inline send(o, p) {
 inline queues(o, p, at_pos, well_) {
   d_step { well_ = 0;
     if
-    :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = (at_pos) % MOD; mover[o] = p; well_ = 1;
+    :: tag[o] == NOTAG -> bits[o] = bits[o] & (255 - BIT(p)); wpos[o] = (at_pos) % CAP; mover[o] = p; well_ = 1;
        if :: bits[o] -> tag[o] = QUEUED :: else -> tag[o] = ALONE fi
     :: else
     fi }
@@ -145,7 +148,7 @@ inline owns(o, p) {
 }
 /* both objects, a first; st: how many words are queued */
 inline send_both(a, b, p) {
-  d_step { pos = tail; st = 0; if :: pos < mine -> pos = mine :: else fi }
+  d_step { pos = tail; st = 0 }
   atomic { i = pos % CAP; ok = cs[i] == EMPTY && cp[i] == pos }
   if :: ok -> queues(a, p, pos, ok); st = ok :: else fi;
   if
@@ -155,13 +158,12 @@ inline send_both(a, b, p) {
      fills(a, p, pos, ok);
      if
      :: ok ->
-        mine = pos + 1;
         if :: tail = pos + 1 :: true fi;
         if
         :: st == 2 ->
            fills(b, p, pos + 1, ok);
            if
-           :: ok -> mine = pos + 2; if :: tail = pos + 2 :: true fi
+           :: ok -> if :: tail = pos + 2 :: true fi
            :: else -> owns(b, p)
            fi
         :: else
@@ -201,28 +203,25 @@ inline receive(p) {
      :: st == FULL && at == pos ->
         d_step { ok = 0;
           if
-          :: cs[i] == FULL && cp[i] == pos -> cs[i] = TAKING; cr[i] = p; ok = 1; sent[v] = 0;
+          :: cs[i] == FULL && cp[i] == pos -> cs[i] = TAKING; cp[i] = pos + CAP; cr[i] = p; ok = 1; sent[v] = 0;
              bel[v] = bel[v] | BIT(p)
           :: else
           fi }
         if :: ok -> got = v; break :: else fi
-     :: st == TAKING && at == pos -> pos++
      :: at > pos -> pos++
-     :: st == EMPTY && at == pos && pos < tail ->       /* passed over: nobody may come here any more */
-        d_step { if :: cs[i] == EMPTY && cp[i] == pos -> cp[i] = pos + CAP :: else fi }
-     :: st == EMPTY && at == pos && pos >= tail -> break
-     :: at < pos -> break
+     :: st != FULL && at == pos -> break        /* and nothing behind it */
+     :: at < pos -> assert(0)
      fi
   od;
   if
   :: got != NONE ->
 #ifdef M_EMPTYFIRST
-     d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
+     cs[i] = EMPTY;
 #endif
-     d_step { st = tag[got]; assert(live[got] && SENT(got) && wpos[got] == pos % MOD) };
+     d_step { st = tag[got]; assert(live[got] && SENT(got) && wpos[got] == pos % CAP) };
      if
      :: st == QUEUED ->
-        d_step { assert(live[got] && tag[got] == QUEUED && wpos[got] == pos % MOD);
+        d_step { assert(live[got] && tag[got] == QUEUED && wpos[got] == pos % CAP);
           tag[got] = NOTAG; mover[got] = NONE; bits[got] = bits[got] | BIT(p) }
      :: else ->
 #ifndef M_NOBORN
@@ -235,13 +234,13 @@ inline receive(p) {
 #endif
      fi;
 #ifndef M_EMPTYFIRST
-     d_step { cs[i] = EMPTY; cp[i] = pos + CAP }
+     cs[i] = EMPTY;
 #endif
      head = pos + 1
   :: else -> if :: head < pos -> head = pos :: else fi
   fi
 }
-proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = NONE, mine = 0, o; bit ok = 0, last = 0;
+proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = NONE, o; bit ok = 0, last = 0;
   {
   do
   :: n < OPS -> n++;
@@ -282,7 +281,7 @@ proctype P(byte me) { byte n = 0, pos = 0, i = 0, st = 0, at = 0, v = 0, got = N
 /* Is o in the channel where its word says?  One access to the cell that the word names. */
 inline in_cell(o, yes) {
   d_step { i = wpos[o] % CAP;
-    yes = (cs[i] != EMPTY && cv[i] == o && cp[i] % MOD == wpos[o] && SENDER(i, o))
+    yes = (cs[i] != EMPTY && cv[i] == o && SENDER(i, o))
   }
 }
 /* first what p was taking, then what it was sending, held, was freeing */
@@ -294,14 +293,14 @@ inline recover(p) {
      :: cs[c] == TAKING && cr[c] == p ->
         d_step { v = cv[c]; last = 0;
           if
-          :: live[v] && SENT(v) && wpos[v] == cp[c] % MOD && SENDER(c, v) ->
+          :: live[v] && SENT(v) && wpos[v] == c && SENDER(c, v) ->
              tag[v] = NOTAG; mover[v] = NONE;
              if :: !bits[v] -> tag[v] = FREEING; mover[v] = D; last = 1 :: else fi
           :: live[v] && tag[v] == FREEING && mover[v] == D -> last = 1
           :: else
           fi }
         if :: last -> d_step { dies(v) } :: else fi;
-        d_step { cs[c] = EMPTY; cp[c] = cp[c] + CAP }
+        cs[c] = EMPTY
      :: else
      fi;
      c++

@@ -27,27 +27,43 @@ bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret)
 	return true;
 }
 
-/* One look at the place of *pos: may it be filled? */
+/*
+ * Is there an EMPTY place beyond pos, within a round?  Only then is a position passed
+ * over: the place isn't filled before the others have come round to it.
+ */
+static bool room_beyond(const struct chan *ch, uint64_t pos)
+{
+	for (uint64_t q = pos + 1; q <= pos + ch->order.mask; q++) {
+		uint64_t seq = ld_acq(&chan_place(ch, q)->seq);	/* [M1] */
+
+		if (seq == place_empty(q))
+			return true;
+		if (place_state(seq) == PLACE_FULL && place_pos(seq) < q)
+			return false;
+	}
+	return false;
+}
+
+/* One look at the place of *pos, before which all are passed: may it be filled? */
 enum look { LOOK_AGAIN, LOOK_ROOM, LOOK_FULL };
 
-static enum look look_for_room(const struct chan *ch, uint64_t *pos,
-			       uint64_t *stuck)
+static enum look look_for_room(const struct chan *ch, uint64_t *pos)
 {
+	uint64_t places = ch->order.mask + 1;
 	struct sh_place *p = chan_place(ch, *pos);
 	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
-	uint32_t state = place_state(seq);
 
-	if (at > *pos) {			/* the hint was old */
-		*pos = at;
-	} else if (state == PLACE_EMPTY) {
-		if (at == *pos)
-			return LOOK_ROOM;
-		/* Was passed over in an earlier round. */
-		cas_sc(&p->seq, &seq, place_empty(*pos)); /* [M1] */
-	} else if (at == *pos) {
+	if (at > *pos) {
+		/* Who was at `at - places` knew that all before it were passed. */
+		*pos = (at - places > *pos ? at - places : *pos) + 1;
+	} else if (at < *pos) {
+		return LOOK_FULL;
+	} else if (place_state(seq) == PLACE_EMPTY) {
+		return LOOK_ROOM;
+	} else if (place_state(seq) == PLACE_FULL) {
 		++*pos;
-	} else if (state == PLACE_TAKING && (*stuck)++ <= ch->order.mask) {
-		++*pos;
+	} else if (room_beyond(ch, *pos)) {
+		cas_sc(&p->seq, &seq, seq + place_empty(places)); /* [M1] passed over */
 	} else {
 		return LOOK_FULL;
 	}
@@ -56,11 +72,10 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos,
 
 struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos)
 {
-	uint64_t stuck = 0;
 	enum look r;
 
 	do
-		r = look_for_room(ch, pos, &stuck);
+		r = look_for_room(ch, pos);
 	while (r == LOOK_AGAIN);
 	return r == LOOK_ROOM ? chan_place(ch, *pos) : NULL;
 }
@@ -74,51 +89,25 @@ uint32_t chan_clock(void)
 			  (uint64_t)t.tv_nsec / 1000000);
 }
 
-/* Nobody may come to this position any more. */
-static void void_place(const struct chan *ch, struct sh_place *p, uint64_t seq,
-		       uint64_t pos)
-{
-	cas_sc(&p->seq, &seq,					/* [M1] */
-	       place_empty(pos + ch->order.mask + 1));
-}
-
-/* Of a head that is far behind: the first position that may be there still. */
-static uint64_t catch_up(const struct chan *ch, uint64_t pos, uint64_t at)
-{
-	uint64_t most = 2 * (ch->order.mask + 1);
-
-	return at - pos > most ? at - most : pos + 1;
-}
-
-/* Looked at only where it matters: senders write that line all the time. */
-static bool is_beyond(const struct chan *ch, uint64_t pos)
-{
-	return pos >= ld_rlx(&ch->c->tail);			/* [M2] */
-}
-
 enum found { FOUND_AGAIN, FOUND_ONE, FOUND_NONE };
 
+/* One look at the place of *pos, before which all are taken. */
 static enum found look_for_one(const struct chan *ch, uint64_t *pos,
 			       struct chan_msg *ret)
 {
+	uint64_t places = ch->order.mask + 1;
 	struct sh_place *p = chan_place(ch, *pos);
 	uint64_t seq = ld_acq(&p->seq), at = place_pos(seq);	/* [M1] */
 
 	if (at > *pos) {
-		*pos = catch_up(ch, *pos, at);
-	} else if (place_state(seq) == PLACE_FULL) {
-		*ret = (struct chan_msg){ p, seq, ld_acq(&p->handle) }; /* [M1] */
-		return FOUND_ONE;
-	} else if (place_state(seq) == PLACE_TAKING) {
-		if (at < *pos && is_beyond(ch, *pos))
-			return FOUND_NONE;
-		++*pos;
-	} else if (is_beyond(ch, *pos)) {
-		return FOUND_NONE;
-	} else {
-		void_place(ch, p, seq, *pos);
+		/* Of two rounds before `at` there is none that isn't taken. */
+		*pos = (at - *pos > 2 * places ? at - 2 * places : *pos) + 1;
+		return FOUND_AGAIN;
 	}
-	return FOUND_AGAIN;
+	if (place_state(seq) != PLACE_FULL)
+		return FOUND_NONE;	/* and nothing behind it */
+	*ret = (struct chan_msg){ p, seq, ld_acq(&p->handle) };	/* [M1] */
+	return FOUND_ONE;
 }
 
 bool chan_next_after(const struct chan *ch, uint64_t pos, struct chan_msg *ret)

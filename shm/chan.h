@@ -5,22 +5,28 @@
  *
  *	place.seq  | position, 48 bits | sender, 7 | taker, 7 | PLACE_..., 2 |
  *
- *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos, sender, receiver)
- *	-> EMPTY(pos + capacity)
+ *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos + capacity, sender, receiver)
+ *	-> EMPTY(the position that it has then)
  *
- * Tail and head are hints of the next position to fill and to take.  Who stands
- * still in the middle blocks one place at most: senders pass over one that is
- * TAKING for long, receivers void what was passed over.  So positions of one
- * sender grow, and receivers take in their order.  Two who hold an object may send it,
- * even to one place: a word is the place's if its mover is the place's sender, too.
- * [M1] is the row, models/queue.pml the proof.  Takes no lock.
+ * A position is passed once it was filled, or never will be.  A sender fills one when all
+ * before it are passed: so what is sent later has a later position, whoever sends, and
+ * behind one that isn't passed there is nothing, where receivers stop.  Who stands still
+ * in the middle blocks one place at most: a sender who finds it TAKING, and room
+ * beyond, passes over it: TAKING(pos) -> TAKING(pos + capacity), which whoever makes it
+ * EMPTY keeps.  Tail and head are hints: once all before was passed, or taken.
+ * Two who hold an object may send it, even to one place: a word is the place's if its
+ * mover is the place's sender, too.
+ * [M1] is the row, models/queue.pml and order.pml are the proof.  Takes no lock.
  */
 #ifndef SHM_CHAN_H
 #define SHM_CHAN_H
 
 #include "shm/held.h"
 
+_Static_assert(SH_PLACES_MAX <= 1024, "a word has 10 bits for a place");
+
 #define PLACE_SENDER	(0x7fu << 9)
+#define PLACE_POS	(~0xffffull)
 
 static inline uint64_t place_empty(uint64_t pos)
 {
@@ -30,12 +36,6 @@ static inline uint64_t place_empty(uint64_t pos)
 static inline uint64_t place_full(uint64_t pos, uint32_t sender)
 {
 	return pos << 16 | (uint64_t)sender << 9 | PLACE_FULL;
-}
-
-/* What becomes of a FULL one. */
-static inline uint64_t place_taking(uint64_t full, uint32_t taker)
-{
-	return (full & ~3ull) | (uint64_t)taker << 2 | PLACE_TAKING;
 }
 
 static inline uint64_t place_pos(uint64_t seq)
@@ -138,34 +138,35 @@ static inline uint32_t holders_pos(struct holders w)
 	return (uint32_t)(w.hi >> 54);
 }
 
-/* Is the word that of the message at a place of this channel, as seq says it? */
+/*
+ * Is the word that of the message at a place of this channel, as seq says it?  Another
+ * message's of this sender isn't at that place meanwhile: it would have to be EMPTY.
+ */
 static inline bool holders_at(struct holders w, const struct chan *ch,
 			      uint64_t seq)
 {
 	return holders_queue(w) && holders_chan(w) == ch->index &&
-	       holders_pos(w) == place_pos(seq) % POS_IN_WORD &&
+	       !((holders_pos(w) ^ place_pos(seq)) & ch->order.mask) &&
 	       holders_mover(w) == place_sender(seq);
 }
 
-/*
- * A position to fill, not before *pos, and its place.  NULL: no room.  Somebody else
- * may be faster: chan_fill().
- */
+/* *pos: all before it are passed; to the one that may be filled. */
 struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos);
 
-static inline struct sh_place *chan_room(const struct chan *ch, uint64_t *pos)
+/*
+ * A position to fill, all before it passed, and its place.  NULL: no room.  Somebody
+ * else may be faster: chan_fill().
+ */
+static inline struct sh_place *chan_room(const struct chan *ch, uint64_t *ret_pos)
 {
-	uint64_t tail = ld_rlx(&ch->c->tail), at = *pos;	/* [M2] */
-	struct sh_place *p;
+	uint64_t at = ld_acq(&ch->c->tail);			/* [M2] */
+	struct sh_place *p = chan_place(ch, at);
 
-	if (at < tail)
-		at = tail;
-	*pos = at;
-	p = chan_place(ch, at);
+	*ret_pos = at;
 	if (ld_acq(&p->seq) == place_empty(at))			/* [M1] */
 		return p;
-	p = chan_room_after(ch, &at);		/* a copy: *pos in a register */
-	*pos = at;
+	p = chan_room_after(ch, &at);		/* a copy: *ret_pos in a register */
+	*ret_pos = at;
 	return p;
 }
 
@@ -183,7 +184,7 @@ static inline bool chan_fill(const struct chan *ch, struct sh_place *p,
 		      handle, place_full(pos, sender)))
 		return false;
 	if (ld_rlx(&ch->c->tail) <= pos)			/* [M2] */
-		st_rlx(&ch->c->tail, pos + 1);			/* [M2] */
+		st_rel(&ch->c->tail, pos + 1);			/* [M2] */
 	return true;
 }
 
@@ -198,7 +199,7 @@ bool chan_next_after(const struct chan *ch, uint64_t pos, struct chan_msg *ret);
 
 static inline bool chan_next(const struct chan *ch, struct chan_msg *ret)
 {
-	uint64_t pos = ld_rlx(&ch->c->head);			/* [M2] */
+	uint64_t pos = ld_acq(&ch->c->head);			/* [M2] */
 	struct sh_place *p = chan_place(ch, pos);
 	uint64_t seq = ld_acq(&p->seq);				/* [M1] */
 	struct chan_msg m;
@@ -217,30 +218,36 @@ static inline bool chan_next(const struct chan *ch, struct chan_msg *ret)
  * FULL, as seen, -> TAKING(taker): from now on the caller alone may change its word,
  * and then calls place_emptied().  False: somebody else was faster.
  */
-static inline bool place_claim(struct sh_place *p, uint64_t full,
-			       uint32_t taker)
+static inline bool place_claim(const struct chan *ch, struct sh_place *p,
+			       uint64_t full, uint32_t taker)
 {
-	return cas_sc(&p->seq, &full, place_taking(full, taker)); /* [M1] */
+	uint64_t taking = full + place_empty(ch->order.mask + 1) +
+			  (PLACE_TAKING - PLACE_FULL) + ((uint64_t)taker << 2);
+
+	return cas_sc(&p->seq, &full, taking);			/* [M1] */
 }
 
-static inline void place_emptied(const struct chan *ch, struct sh_place *p,
-				 uint64_t pos)
+/* Of a place that we were TAKING: to the position that it has. */
+static inline void place_emptied(struct sh_place *p)
 {
-	st_rel(&p->seq, place_empty(pos + ch->order.mask + 1));	/* [M1] */
-	if (ld_rlx(&ch->c->head) <= pos)			/* [M2] */
-		st_rlx(&ch->c->head, pos + 1);			/* [M2] */
+	andnot_sc(&p->seq, ~PLACE_POS);				/* [M1] */
+}
+
+/* All before pos are taken. */
+static inline void chan_raise_head(const struct chan *ch, uint64_t pos)
+{
+	if (ld_rlx(&ch->c->head) < pos)				/* [M2] */
+		st_rel(&ch->c->head, pos);			/* [M2] */
 }
 
 #define CHAN_MAY_SLEEP	1u	/* in items and room, [M3] */
 
 /*
- * After place_emptied(): may somebody sleep who waits for room?  The fence, as the
- * place must be EMPTY for all before the look: a sleeper sets the bit, then looks
- * at the place.  (Who has filled one did it by a CAS, and needs none.)
+ * After place_emptied(), which is for all to see before the look: may somebody sleep who
+ * waits for room?  A sleeper sets the bit, then looks at the place.
  */
 static inline bool chan_room_awaited(const struct chan *ch)
 {
-	fence_sc();						/* [M3] */
 	return ld_sc(&ch->c->room) & CHAN_MAY_SLEEP;		/* [M3] */
 }
 

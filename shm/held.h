@@ -32,7 +32,6 @@
 #define TAG_ALONE	4u	/* queued, and nobody has a bit */
 
 #define MOVER_DAEMON	127u
-#define POS_IN_WORD	1024u	/* positions that it tells apart */
 
 struct holders {		/* a word as it was read */
 	uint64_t lo, hi;

@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \
@@ -62,6 +63,7 @@ TSAN_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
 	%D%/unit/test_client \

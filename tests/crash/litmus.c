@@ -141,21 +141,22 @@ static void room_reset(struct pair *x)
 	x->pos = place_pos(ld_acq(&x->ch.places[0].seq));
 	x->place = chan_place(&x->ch, x->pos);
 	if (!chan_fill(&x->ch, x->place, x->pos, 1, x->p2.slot, 0) ||
-	    !place_claim(x->place, place_full(x->pos, x->p2.slot), x->p1.slot))
+	    !place_claim(&x->ch, x->place, place_full(x->pos, x->p2.slot),
+			 x->p1.slot))
 		abort();
 	atomic_store(&x->ch.c->room, 0);
 }
 
 static void room_one(struct pair *x)
 {
-	place_emptied(&x->ch, x->place, x->pos);
+	place_emptied(x->place);
 	x->awaited = chan_room_awaited(&x->ch);
 }
 
 static void room_two(struct pair *x)
 {
-	uint64_t pos = x->pos + 1;
 	uint32_t none = 0;
+	uint64_t pos;
 
 	cas_sc(&x->ch.c->room, &none, CHAN_MAY_SLEEP);
 	x->room = chan_room(&x->ch, &pos) != NULL;

@@ -96,7 +96,7 @@ static void passed_prepare(struct act *a)
 	for (unsigned i = 0; i < PLACES; i++)
 		NEED(a, !mh_chan_send(a->cb, make(a, a->b), 0));
 	NEED(a, chan_next(&a->cb->ch, &m) &&
-	     place_claim(m.p, m.seq, a->pb.slot));
+	     place_claim(&a->cb->ch, m.p, m.seq, a->pb.slot));
 	for (unsigned i = 1; i < PLACES; i++)
 		NEED(a, mh_chan_recv(a->cb, 0));
 	set_operand(a, make(a, a->v));
@@ -281,7 +281,7 @@ static void taking(const struct chan *ch, uint64_t pos, uint32_t who)
 {
 	struct sh_place *p = chan_place(ch, pos);
 
-	if (!place_claim(p, ld_acq(&p->seq), who))
+	if (!place_claim(ch, p, ld_acq(&p->seq), who))
 		abort();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_chan.c - channels by two clients of one heap: what goes in comes out, once
- * and in order; what is refused; removal; and places where somebody stands
- * still.  (Kills are in tests/crash/scenes_chan.c and tests/multi/relay.c.)
+ * and in order; what is refused; removal.  (The order when somebody stands still is in
+ * test_chan_order.c, kills are in tests/crash/scenes_chan.c and tests/multi/relay.c.)
  */
 #include "tests/unit/chan_test.h"
 
@@ -212,99 +212,6 @@ static void removed(void **state)
 	assert_int_equal(mh_chan_remove(b, "r"), 0);
 }
 
-/* Of a full channel b is taking the first message; how its place was. */
-static struct chan_msg stand_still(void)
-{
-	struct chan_msg m;
-
-	for (unsigned i = 0; i < CAPACITY; i++)
-		send(out, i);
-	assert_true(chan_next(&out->ch, &m));
-	assert_true(place_claim(m.p, m.seq, b->r->me.slot));
-	return m;
-}
-
-/* A receiver stands still with a place that it is taking. */
-static void passed_over(void **state)
-{
-	struct chan *ch = &out->ch;
-	struct chan_msg m = stand_still();
-
-	(void)state;
-	for (unsigned i = 1; i < 100; i++) {
-		expect(in, i);
-		send(out, i + CAPACITY - 1);
-	}
-	/* It goes on: its message is out of the channel, its place free. */
-	for (unsigned i = 100; i < 100 + CAPACITY - 1; i++)
-		expect(in, i);
-	nothing(in, ETIMEDOUT);
-	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, m.handle, ch, m.seq);
-	clientrig_resume(cr);
-	place_emptied(ch, m.p, place_pos(m.seq));
-	for (unsigned i = 0; i < 3 * CAPACITY; i++) {
-		send(out, i);
-		expect(in, i);
-	}
-	for (unsigned i = 0; i < CAPACITY; i++)
-		send(out, i);
-	for (unsigned i = 0; i < CAPACITY; i++)
-		expect(in, i);
-	assert_int_equal(objects(), 0);
-}
-
-/* He goes on before others come to what they passed over. */
-static void passed_over_and_left(void **state)
-{
-	struct chan *ch = &out->ch;
-	struct chan_msg m = stand_still();
-
-	(void)state;
-	for (unsigned i = 1; i < 4; i++)
-		expect(in, i);
-	for (unsigned i = CAPACITY; i < CAPACITY + 3; i++)
-		send(out, i);		/* the first place is passed over */
-	clientrig_pause(cr);
-	held_unqueue(&cr->r->h, m.handle, ch, m.seq);
-	clientrig_resume(cr);
-	place_emptied(ch, m.p, place_pos(m.seq));
-	for (unsigned i = 4; i < CAPACITY + 3; i++)
-		expect(in, i);
-	nothing(in, ETIMEDOUT);
-	for (unsigned i = 0; i < 3 * CAPACITY; i++) {
-		send(out, i);
-		expect(in, i);
-	}
-	assert_int_equal(objects(), 0);
-}
-
-/* Hints that are far behind, or never written. */
-static void old_hints(void **state)
-{
-	struct sh_chan *c = out->ch.c;
-	uint64_t head = ld_rlx(&c->head), tail = ld_rlx(&c->tail);
-
-	(void)state;
-	for (unsigned i = 0; i < 200; i++) {
-		send(out, 2 * i);
-		send(out, 2 * i + 1);
-		if (i % 3 == 0)
-			st_rlx(&c->tail, tail);
-		if (i % 5 == 0)
-			st_rlx(&c->head, head);
-		expect(in, 2 * i);
-		if (i % 7 == 0)
-			st_rlx(&c->tail, tail);
-		expect(in, 2 * i + 1);
-		nothing(in, ETIMEDOUT);
-		if (i % 20 == 0) {
-			head = ld_rlx(&c->head);
-			tail = ld_rlx(&c->tail);
-		}
-	}
-}
-
 static void batches(void **state)
 {
 	void *p[20], *q[20];
@@ -436,7 +343,7 @@ static struct rivals rivals_new(void)
 	assert_int_equal(mh_hold(x.v, x.p), 0);	/* twice: one it keeps */
 	assert_int_equal(mh_chan_send(x.c, x.p, 0), 0);
 	assert_true(chan_next(&x.c->ch, &x.m));
-	assert_true(place_claim(x.m.p, x.m.seq, x.v->r->me.slot));
+	assert_true(place_claim(&x.c->ch, x.m.p, x.m.seq, x.v->r->me.slot));
 	set_word(x.p, holders_queued(my_bit(x.v), &x.c->ch, place_pos(x.m.seq),
 				     x.w->r->me.slot));
 	return x;
@@ -471,7 +378,7 @@ static void sender_dies_while_another_receives_the_same(void **state)
 	w = holders_read(word_of(x.p));
 	assert_int_equal(holders_tag(w), TAG_NO);
 	assert_true(holders_has(w, my_bit(x.v)));
-	place_emptied(&x.c->ch, x.m.p, place_pos(x.m.seq));
+	place_emptied(x.m.p);
 	assert_int_equal(mh_drop(x.v, x.p), 0);
 	assert_int_equal(objects(), 0);
 	mh_chan_close(x.c);
@@ -485,7 +392,6 @@ int main(void)
 		T(places_are_spread), T(large), T(one_by_one),
 		T(full_and_empty), T(is_handed_over), T(named_and_sent),
 		T(what_is_refused), T(all_in_use), T(removed),
-		T(passed_over), T(passed_over_and_left), T(old_hints),
 		T(batches), T(batches_of_all_sorts), T(long_batch),
 		T(read_only),
 		T(receiver_dies_while_another_sends_the_same),

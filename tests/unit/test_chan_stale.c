@@ -22,7 +22,7 @@ static void removed_and_used_again(void **state)
 	to = open_chan(a, "d", CAPACITY / 2);
 	from = open_chan(b, "d", 1);
 	assert_int_equal(to->ch.index, out->ch.index);
-	assert_false(place_claim(m.p, m.seq, 1));
+	assert_false(place_claim(&in->ch, m.p, m.seq, 1));
 	for (unsigned i = 0; i < CAPACITY / 2; i++) {
 		send(to, i);
 		nothing(in, EPIPE);

@@ -15,19 +15,42 @@ struct worker {
 	unsigned last[PAIRS];
 };
 
+static unsigned *make_nth(const struct worker *w, unsigned i)
+{
+	unsigned *p = mh_alloc_flags(w->c->h, 64, MH_HELD);
+
+	if (!p)
+		abort();
+	p[0] = w->id;
+	p[1] = i;
+	return p;
+}
+
+/* As many as there is room for at a time, at least one. */
+static void send_them(mh_chan *c, void **p, size_t n)
+{
+	for (size_t done = 0, some; done < n; done += some)
+		if (!(some = mh_chan_send_batch(c, p + done, n - done, -1)))
+			abort();
+}
+
+#define BATCH	5u
+
+/* Every other one sends batches. */
 static void *send_all(void *arg)
 {
 	struct worker *w = arg;
+	void *p[BATCH];
 
-	for (unsigned i = 1; i <= EACH; i++) {
-		unsigned *p = mh_alloc_flags(w->c->h, 64, MH_HELD);
-
-		if (!p)
-			abort();
-		p[0] = w->id;
-		p[1] = i;
-		if (mh_chan_send(w->c, p, -1))
-			abort();
+	for (unsigned i = 1; i <= EACH; i += BATCH) {
+		for (unsigned k = 0; k < BATCH; k++)
+			p[k] = make_nth(w, i + k);
+		if (w->id & 1)
+			send_them(w->c, p, BATCH);
+		else
+			for (unsigned k = 0; k < BATCH; k++)
+				if (mh_chan_send(w->c, p[k], -1))
+					abort();
 	}
 	return NULL;
 }
