@@ -21,7 +21,8 @@
  * signal handler that interrupts a slow path of the library in the same thread
  * fails with EDEADLK, never a deadlock.  After fork() the handle works in the
  * child, which becomes a client of its own at its first slow path; it owns
- * nothing, and may read what the parent owns while the parent lives.
+ * nothing, and may read what the parent owns while the parent lives.  (A signal
+ * handler that may have interrupted the library must not fork.)
  */
 #ifndef MHEAP_H
 #define MHEAP_H
@@ -192,7 +193,7 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * sent after another send has returned is received after that, whoever sent them.  A
  * message is always held by its sender, by the channel, or by its receiver: who is
  * killed or stopped at any instruction loses none, doubles none, and holds nobody up,
- * but one place is out of use as long as he stands there.
+ * but one place may be out of use, until the others have come round to it.
  *
  * mh_chan_open: opens the channel of a name (1..63 bytes; a name space of its
  * own), or makes one of `capacity` places (1..1,024, rounded up to a power of

@@ -31,6 +31,10 @@ static inline int chan_usable(mh_chan *c)
 	       chan_unusable(c);
 }
 
+/* chanopen.c: the channel of that name, open now, and at this index?  Its view. */
+bool chan_view_named(const struct seg *sg, uint32_t index, const char *name,
+		     struct chan *ret);
+
 /* [M4] Recovery is to look into this channel. */
 static inline void note_chan(mh_chan *c)
 {

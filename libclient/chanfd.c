@@ -8,7 +8,10 @@
  * when there is a message.  Then it rests until a receive that found nothing has
  * emptied the eventfd, looks again, and sleeps again.
  *
- *	UNSET -> SET (readable) -> UNSET ...  STOP ends it
+ *	UNSET -> SETTING -> SET (readable) -> UNSET ...  STOP ends it
+ *
+ * Only the thread writes the eventfd, while SETTING; if that is UNSET when it has, it
+ * empties it itself.  As it may have been woken in place of a receiver, it wakes another.
  *
  * Locks: rights.calls while a watch is made.  A forked child has no such thread,
  * and makes its own.
@@ -26,7 +29,7 @@
 
 #define TURN_S		2
 
-enum { UNSET, SET, STOP };
+enum { UNSET, SETTING, SET, STOP };
 
 struct chan_watch {
 	mh_chan		*c;
@@ -65,10 +68,26 @@ static bool something_there(mh_chan *c)
 	return chan_next(&c->ch, &m) || !chan_is_open(&c->ch);
 }
 
+/* [A1] Readable, unless it is to stop, or a receive found nothing meanwhile. */
+static void set(struct chan_watch *w)
+{
+	uint32_t state = UNSET;
+
+	if (!cas_sc(&w->state, &state, SETTING))		/* [A1] */
+		return;
+	eventfd_write(w->fd, 1);
+	state = SETTING;
+	if (!cas_sc(&w->state, &state, SET)) {			/* [A1] */
+		eventfd_t n;
+
+		eventfd_read(w->fd, &n);
+	}
+	chan_wake(&w->c->ch.c->items, 1);
+}
+
 static void *watch(void *arg)
 {
 	struct chan_watch *w = arg;
-	uint64_t one = 1;
 
 	for (;;) {
 		uint32_t seen = chan_drowsy(&w->c->ch.c->items);
@@ -76,14 +95,9 @@ static void *watch(void *arg)
 
 		if (state == STOP)
 			return NULL;
-		if (state == UNSET && something_there(w->c)) {
-			/* [A1] SET, unless it is to stop. */
-			if (cas_sc(&w->state, &state, SET) &&
-			    write(w->fd, &one, sizeof(one)) < 0)
-				return NULL;
-			continue;
-		}
-		if (state == UNSET)
+		if (state == UNSET && something_there(w->c))
+			set(w);
+		else if (state == UNSET)
 			sleep_at_both(w, seen, UNSET);
 		else
 			syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, SET,
@@ -142,15 +156,19 @@ int mh_chan_fd(mh_chan *c)
 void chan_fd_clear(mh_chan *c)
 {
 	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
-	uint32_t set = SET;
-	uint64_t n;
+	uint32_t state = UNSET;
+	eventfd_t n;
 
-	if (!w || w->pid != getpid() || ld_acq(&w->state) != SET) /* [A1] */
+	if (w && w->pid == getpid())
+		state = ld_acq(&w->state);			/* [A1] */
+	if (state == UNSET || state == STOP)
 		return;
-	if (read(w->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
-		return;
-	if (cas_sc(&w->state, &set, UNSET))			/* [A1] */
-		wake_watch(w);
+	eventfd_read(w->fd, &n);
+	/* [A1] Whoever wrote what was read, it is to be written again. */
+	while (state != UNSET && state != STOP &&
+	       !cas_sc(&w->state, &state, UNSET))		/* [A1] */
+		;
+	wake_watch(w);
 }
 
 void chan_fd_close(mh_chan *c)

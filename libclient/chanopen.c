@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libclient/chan.h"
 #include "shm/names.h"
@@ -65,35 +66,57 @@ static int open_failed(mh_heap *h, const char *name, int r)
 	return -1;
 }
 
-static mh_chan *handle_new(mh_heap *h, uint32_t index)
+static mh_chan *handle_new(mh_heap *h, const struct chan *ch)
 {
 	mh_chan *c = calloc(1, sizeof(*c));
 
-	if (c && chan_view(&h->sg, index, &c->ch)) {
-		c->h = h;
-		c->serial = h->serial;
-		return c;
-	}
-	free(c);
-	return refuse_null(ENOMEM, "no memory for a channel's handle");
+	if (!c)
+		return refuse_null(ENOMEM, "no memory for a channel's handle");
+	c->h = h;
+	c->serial = h->serial;
+	c->ch = *ch;
+	return c;
 }
 
-mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
-		      unsigned flags)
+bool chan_view_named(const struct seg *sg, uint32_t index, const char *name,
+		     struct chan *ret)
+{
+	char text[64];
+
+	return chan_view(sg, index, ret) && chan_name(sg, index, text) &&
+	       !strcmp(text, name) && chan_is_open(ret);
+}
+
+/* Asks the daemon.  0, or -1 and it was refused. */
+static int ask(mh_heap *h, const char *name, unsigned capacity, unsigned flags,
+	       uint32_t *ret_index)
 {
 	struct call call = { .op = OP_CHAN_OPEN, .text = name,
 			     .arg = { capacity, flags } };
 	int r;
 
-	if (bad_open(h, name, capacity, flags) || !enter_any(h))
-		return NULL;
+	if (!enter_any(h))
+		return -1;
 	r = call_daemon(h, &call, false);
 	leave();
-	if (r) {
-		open_failed(h, name, r);
+	*ret_index = (uint32_t)call.result;
+	return r ? open_failed(h, name, r) : may_hold(h);
+}
+
+/* Again, if it was removed since the daemon's answer: the index may be another's. */
+mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
+		      unsigned flags)
+{
+	struct chan ch;
+	uint32_t index;
+
+	if (bad_open(h, name, capacity, flags))
 		return NULL;
-	}
-	return may_hold(h) ? NULL : handle_new(h, call.result);
+	do {
+		if (ask(h, name, capacity, flags, &index))
+			return NULL;
+	} while (!chan_view_named(&h->sg, index, name, &ch));
+	return handle_new(h, &ch);
 }
 
 int mh_chan_close(mh_chan *c)

@@ -90,7 +90,7 @@ static COLD int put_after(mh_chan *c, uint64_t pos, uint32_t now)
 			return put_done(c, word, pos);
 	}
 	chan_own_word(c, word);
-	return p ? -EPIPE : -EAGAIN;
+	return chan_is_open(&c->ch) ? -EAGAIN : -EPIPE;
 }
 
 /*
@@ -167,6 +167,18 @@ static COLD int refuse_send(mh_chan *c, const void *p, int r)
 	return refuse(-r, "heap %s: mh_chan_send(%p): %s", c->h->name, p, why);
 }
 
+/*
+ * A place that was passed over is EMPTY before it is of use: who was woken for that found
+ * no room.  It is of use when the position before is filled (models/sleep.pml).
+ */
+static void pass_wake_on(mh_chan *c)
+{
+	uint64_t pos;
+
+	if (chan_room_awaited(&c->ch) && chan_room(&c->ch, &pos))
+		chan_wake_some(&c->ch.c->room, 1);
+}
+
 static APART int wait_and_send(mh_chan *c, const void *p, int timeout_ms)
 {
 	struct waiting w = wait_begin(c, WAIT_TO_SEND, timeout_ms);
@@ -174,6 +186,8 @@ static APART int wait_and_send(mh_chan *c, const void *p, int timeout_ms)
 
 	while (r == -EAGAIN && !(over = wait_more(&w)))
 		r = try_send(c, p, chan_clock());
+	if (!r)
+		pass_wake_on(c);
 	return wait_end(&w, over ? over : r);
 }
 

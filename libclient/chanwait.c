@@ -5,8 +5,9 @@
  * First one tries again for some microseconds: as long as that was worth it lately,
  * as whoever is passed messages in a stream need not sleep.
  * A sleeper counts the futex up and sets its bit 0, looks again, and sleeps; who
- * has put or taken a message counts it up if the bit is set, and wakes one.  Wakes
- * that get lost with whoever was woken are made good by turns of two seconds.
+ * has put or taken a message counts it up if the bit is set, and wakes one.  Who is
+ * woken and can't do it passes the wake on.  Wakes that get lost with whoever dies are
+ * made good by turns of two seconds, if not by recovery.
  * [M3].  Takes no lock.
  */
 #include <errno.h>
@@ -151,6 +152,9 @@ int wait_more(struct waiting *w)
 
 int wait_end(const struct waiting *w, int r)
 {
+	/* He may have been woken for what he can't do. */
+	if (r && r != -EAGAIN)
+		chan_wake(w->word, 1);
 	learn(w->c, w->who, w->drowsy);
 	if (w->slept && w->seen.on)
 		seen_awake(w, r);

@@ -27,6 +27,7 @@
 #define FULL 1
 #define TAKING 2
 #define NONE 255
+#define MAY_STOP(may) if :: may -> goto stopped :: true fi      /* for good */
 
 byte cs[CAP], cp[CAP], cq[CAP], cn[CAP];
 byte tail = 0, head = 0;
@@ -66,7 +67,8 @@ inline look_for_room() {
         if
         :: beyond ->
 #ifndef M_NOMARK
-           d_step { if :: cs[i] == TAKING && cp[i] == pos -> cp[i] = pos + CAP :: else fi }
+           d_step { if :: cs[i] == TAKING && cp[i] == pos -> cp[i] = pos + CAP :: else fi };
+           MAY_STOP(1)
 #else
            pos++
 #endif
@@ -83,6 +85,7 @@ proctype Sender(byte me) { byte pos, n = 0, i, st, at, q; bit ok, beyond;
      look_for_room();
      if
      :: i != NONE ->
+        MAY_STOP(1);
         d_step { ok = 0;
           if
           :: cs[i] == EMPTY && cp[i] == pos -> cs[i] = FULL; cq[i] = me; cn[i] = n; put++; ok = 1
@@ -97,8 +100,8 @@ proctype Sender(byte me) { byte pos, n = 0, i, st, at, q; bit ok, beyond;
      skip;
      d_step { pos = 0; i = 0; st = 0; at = 0; ok = 0; beyond = 0 }
   :: n == NM -> break
-  :: break                                      /* killed, or enough */
   od;
+stopped:
   sending--
 }
 /* st: the cell of pos is FULL, as seen; NONE: nothing there */
@@ -124,7 +127,7 @@ inline look_for_one() {
      fi
   od
 }
-inline receive() {
+inline receive(stops) {
   pos = head;
   look_for_one();
   if
@@ -139,6 +142,7 @@ inline receive() {
        fi }
      if
      :: ok ->
+        MAY_STOP(stops);
 #ifndef M_STORE
         d_step { assert(cs[i] == TAKING); cs[i] = EMPTY };
 #else
@@ -152,18 +156,20 @@ inline receive() {
 }
 proctype Receiver() { byte pos, i, st, at; bit ok;
   do
-  :: receive(); skip; d_step { pos = 0; i = 0; st = 0; at = 0; ok = 0 }
+  :: receive(1); skip; d_step { pos = 0; i = 0; st = 0; at = 0; ok = 0 }
   :: break
   od;
+stopped:
   taking--
 }
-/* What is there when all the others have stopped is found. */
+/* What is there when all the others have stopped, wherever, is found. */
 proctype Last() { byte pos, i, st = 0, at; bit ok;
   !sending && !taking;
   do
   :: st == NONE -> break
-  :: else -> receive()
+  :: else -> receive(0)
   od;
+stopped:
   assert(!put)
 }
 init {

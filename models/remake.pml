@@ -1,11 +1,12 @@
 /* remake.pml: a channel is removed and its index becomes another's, while those of the old one stand still anywhere, or
  * are killed.  One place; the words are queue.pml's matter.
  *   daemon    OPEN(v) -> REMOVING -> drained -> NONE -> place EMPTY? raised by a CAS -> OPEN(v + 1)
- *   client    looks at the place, then whether v is open, then CASes what it saw; a sender looks once more whether it is
+ *   client    looks at the place, then whether v is open, then CASes what it saw; a sender looks once more whether it is.
+ *             What it CASes may be TAKING, to pass over it: by the capacity of its own version.
  * Positions only grow, and each version's are beyond those before: so what a client changes is its own version's, and
  * what a sender puts too late he takes back, or recovery, before the index is anybody's.
  * Every statement is one machine access to shared memory; d_step = one access (+ ghost updates).
- * Ghost: own[o] = who has object o, mver = the version that a message was sent to.
+ * Ghost: own[o] = who has object o, mver = the version that a message was sent to, pver = that the position is of.
  * -DM_xxx are wrong orders and dropped checks, each must fail. */
 #define EMPTY 0
 #define FULL 1
@@ -26,7 +27,7 @@
 #define KILLS 1
 #endif
 
-byte st = EMPTY, pos = 0, msg, taker, mver;	/* the place */
+byte st = EMPTY, pos = 0, msg, taker, mver, pver = 1;	/* the place */
 byte ph = OPEN, ver = 1;
 byte own[NS];
 bit killed[NS], dead[NS], rec[NS];
@@ -58,17 +59,29 @@ proctype Sender(byte me, v) { byte at; bit ok;
            if
            :: !ok ->
               d_step {
-                if :: st == FULL && pos == at -> assert(msg == me); st = TAKING; taker = me; own[me] = SENDER_HAS; ok = 1
+                if :: st == FULL && pos == at -> assert(msg == me); st = TAKING; pos = at + 1; taker = me; own[me] = SENDER_HAS; ok = 1
                    :: else
                 fi }
-              if :: ok -> d_step { assert(st == TAKING && taker == me && pos == at); st = EMPTY; pos = at + 1 } :: else fi
+              if :: ok -> d_step { assert(st == TAKING && taker == me); st = EMPTY } :: else fi
            :: else
            fi
         :: else
         fi
      :: else
      fi
-  :: else
+  :: else ->                                    /* it was FULL, or TAKING: is it TAKING? */
+     d_step { ok = (st == TAKING); at = pos };
+     if
+     :: ok ->
+#ifndef M_NOLOOKPASS
+        is_open(v, ok);
+#endif
+        if
+        :: ok -> d_step { if :: st == TAKING && pos == at -> assert(pver == v); pos = at + 1 :: else fi }
+        :: else
+        fi
+     :: else
+     fi
   fi;
   skip
   } unless { killed[me] };
@@ -86,10 +99,10 @@ proctype Receiver(byte v) { byte at; bit ok;
      if
      :: ok ->
         d_step { ok = 0;
-          if :: st == FULL && pos == at -> assert(mver == v); st = TAKING; taker = DAEMON - 1; own[msg] = RECEIVED; ok = 1
+          if :: st == FULL && pos == at -> assert(mver == v); st = TAKING; pos = at + 1; taker = DAEMON - 1; own[msg] = RECEIVED; ok = 1
              :: else
           fi }
-        if :: ok -> d_step { assert(st == TAKING && pos == at); st = EMPTY; pos = at + 1 } :: else fi
+        if :: ok -> d_step { assert(st == TAKING); st = EMPTY } :: else fi
      :: else
      fi
   :: else
@@ -102,14 +115,14 @@ inline drain() {
   if
   :: saw ->
      d_step { saw = 0;
-       if :: st == FULL && pos == at -> st = TAKING; taker = DAEMON; own[msg] = DROPPED; saw = 1 :: else fi }
-     if :: saw -> d_step { st = EMPTY; pos = at + 1 } :: else fi
+       if :: st == FULL && pos == at -> st = TAKING; pos = at + 1; taker = DAEMON; own[msg] = DROPPED; saw = 1 :: else fi }
+     if :: saw -> st = EMPTY :: else fi
   :: else
   fi
 }
 inline recover(p) {
   d_step { saw = (st == TAKING && taker == p); at = pos };
-  if :: saw -> d_step { assert(st == TAKING && taker == p); own[p] = DROPPED; st = EMPTY; pos = at + 1 } :: else fi;
+  if :: saw -> d_step { assert(st == TAKING && taker == p); own[p] = DROPPED; st = EMPTY } :: else fi;
   if :: ph == NONE -> drain() :: else fi;
   if :: own[p] == SENDER_HAS -> own[p] = DROPPED :: else fi;	/* by its word */
   rec[p] = 1
@@ -126,9 +139,9 @@ proctype Daemon() { byte at, base, tries = 0; bit saw;
      if
      :: !saw ->
 #ifndef M_STORE
-        d_step { saw = 1; if :: st == EMPTY && pos <= base -> pos = base; saw = 0 :: else fi };
+        d_step { saw = 1; if :: st == EMPTY && pos <= base -> pos = base; pver = ver + 1; saw = 0 :: else fi };
 #else
-        d_step { st = EMPTY; pos = base };
+        d_step { st = EMPTY; pos = base; pver = ver + 1 };
 #endif
         if :: !saw -> d_step { ver = ver + 1; ph = OPEN } :: else fi
      :: else

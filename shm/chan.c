@@ -62,7 +62,7 @@ static enum look look_for_room(const struct chan *ch, uint64_t *pos)
 		return LOOK_ROOM;
 	} else if (place_state(seq) == PLACE_FULL) {
 		++*pos;
-	} else if (room_beyond(ch, *pos)) {
+	} else if (room_beyond(ch, *pos) && chan_is_open(ch)) { /* [M5] after the look */
 		cas_sc(&p->seq, &seq, seq + place_empty(places)); /* [M1] passed over */
 	} else {
 		return LOOK_FULL;

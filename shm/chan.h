@@ -150,12 +150,13 @@ static inline bool holders_at(struct holders w, const struct chan *ch,
 	       holders_mover(w) == place_sender(seq);
 }
 
-/* *pos: all before it are passed; to the one that may be filled. */
+/* *pos: all before it are passed; to the one that may be filled.  NULL: no room, or
+ * the channel was removed. */
 struct sh_place *chan_room_after(const struct chan *ch, uint64_t *pos);
 
 /*
- * A position to fill, all before it passed, and its place.  NULL: no room.  Somebody
- * else may be faster: chan_fill().
+ * A position to fill, all before it passed, and its place.  NULL: no room, or the
+ * channel was removed.  Somebody else may be faster: chan_fill().
  */
 static inline struct sh_place *chan_room(const struct chan *ch, uint64_t *ret_pos)
 {

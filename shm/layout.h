@@ -78,17 +78,20 @@
  *	look at the name; the daemon OWNS the span, sees it empty, then looks here:
  *	a watched span isn't retired, so that the CAS meets a holder word.
  *	Cleared by recovery (models/watch.pml).
- *  [M1]  place.seq, .handle      sender cas16_sc,       everybody ld_acq,
- *                                receiver cas_sc,       and the CAS confirms
- *                                st_rel                 them
- *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos, sender, receiver) -> EMPTY(pos +
- *	capacity).
+ *  [M1]  place.seq, .handle      sender cas16_sc, over  everybody ld_acq,
+ *                                one that is TAKING     and the CAS confirms
+ *                                cas_sc; receiver       them
+ *                                cas_sc, andnot_sc
+ *	EMPTY(pos) -> FULL(pos, sender) -> TAKING(pos + capacity, sender, receiver) ->
+ *	EMPTY(what it has); a sender who passes over it raises TAKING(pos) by a round.
  *	With the first the message is in the channel, with the second it is the
  *	receiver's: of those QUEUED or ALONE who moves the place may change the word.  A
  *	sender sees EMPTY, writes the word [O1], then the place.  Sender dies
  *	between: recovery sees that the place hasn't got it.  Receiver dies TAKING:
- *	what it took goes with it.  (models/queue.pml)
- *  [M2]  chan.tail, .head        everybody, st_rlx      ld_rlx; hints
+ *	what it took goes with it.  (models/queue.pml)  Who passes over dies: the
+ *	position is void, what he would have filled is EMPTY.  (models/order.pml)
+ *  [M2]  chan.tail, .head        everybody, st_rel      ld_acq; hints
+ *	All positions before were passed, or taken, once: what saw that is before.
  *  [M3]  chan.items, .room       who waits cas_sc, who  ld_sc
  *                                wakes add_sc, cas_sc
  *	Futexes: bit 0 says that somebody may sleep, the rest counts sleepers and

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
+	%D%/unit/test_chan_wait \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
@@ -66,6 +67,7 @@ TSAN_TESTS = \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
+	%D%/unit/test_chan_wait \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chan_test.h - two clients of one heap with a channel between them: what
- * test_chan.c and test_chan_threads.c share.
+ * chan_test.h - two clients of one heap with a channel between them: what the
+ * tests of channels share.
  */
 #ifndef TESTS_UNIT_CHAN_TEST_H
 #define TESTS_UNIT_CHAN_TEST_H
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "libclient/chan.h"
@@ -104,6 +105,21 @@ static inline void nothing(mh_chan *c, int err)
 	errno = 0;
 	assert_null(mh_chan_recv(c, 0));
 	assert_int_equal(errno, err);
+}
+
+static inline int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static inline bool readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
 }
 
 #endif

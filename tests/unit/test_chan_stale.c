@@ -61,6 +61,88 @@ static void filled_when_removed(void **state)
 	assert_int_equal(mh_drop(a, p), 0);
 }
 
+/*
+ * The index is another's, of another capacity, where a receiver stands still: who has the
+ * old handle doesn't pass over that place.
+ */
+static void used_again_with(unsigned capacity)
+{
+	void *p = make(a, 1000);
+	mh_chan *to, *from;
+	struct chan_msg m = { .p = NULL };
+	uint64_t seq;
+
+	assert_int_equal(mh_chan_remove(a, "c"), 0);
+	to = open_chan(a, "d", capacity);
+	from = open_chan(b, "d", 1);
+	assert_int_equal(to->ch.index, out->ch.index);
+	for (unsigned i = 0; i < capacity; i++)
+		send(to, i);
+	assert_true(chan_next(&from->ch, &m));
+	assert_true(place_claim(&from->ch, m.p, m.seq, b->r->me.slot));
+	seq = ld_acq(&m.p->seq);
+	for (unsigned i = 1; i < capacity; i++)
+		expect(from, i);
+	refused(EPIPE, mh_chan_send(out, p, 0));
+	assert_int_equal(ld_acq(&m.p->seq), seq);
+	clientrig_pause(cr);
+	held_unqueue(&cr->r->h, m.handle, &to->ch, m.seq);
+	clientrig_resume(cr);
+	place_emptied(m.p);
+	for (unsigned i = 0; i < 3 * capacity; i++) {
+		send(to, i);
+		expect(from, i);
+	}
+	mh_chan_close(to);
+	mh_chan_close(from);
+	assert_int_equal(mh_chan_remove(a, "d"), 0);
+	assert_int_equal(mh_drop(a, p), 0);
+}
+
+static void used_again_by_a_smaller_one(void **state)
+{
+	(void)state;
+	used_again_with(CAPACITY / 4);
+}
+
+static void used_again_by_a_larger_one(void **state)
+{
+	(void)state;
+	used_again_with(CAPACITY * 2);
+}
+
+/* Removed and made again between the daemon's answer and the look at the index. */
+static void index_of_another_name(void **state)
+{
+	struct chan ch;
+
+	(void)state;
+	assert_true(chan_view_named(&a->sg, out->ch.index, "c", &ch));
+	assert_int_equal(mh_chan_remove(a, "c"), 0);
+	assert_false(chan_view_named(&a->sg, out->ch.index, "c", &ch));
+	mh_chan_close(out);
+	out = open_chan(a, "d", CAPACITY);
+	assert_int_equal(out->ch.index, in->ch.index);
+	assert_false(chan_view_named(&a->sg, out->ch.index, "c", &ch));
+	assert_int_equal(mh_chan_remove(a, "d"), 0);
+}
+
+/* The daemon was killed when it had raised the places for another capacity. */
+static void raised_for_another_capacity(void **state)
+{
+	mh_chan *c = open_chan(a, "d", 64);
+	const struct chan_order o = chan_order(16);
+	struct chan ch = c->ch;
+
+	(void)state;
+	mh_chan_close(c);
+	assert_int_equal(mh_chan_remove(a, "d"), 0);
+	for (uint32_t k = 0; k < 5; k++)
+		st_rel(&ch.places[chan_index(&o, k)].seq,
+		       place_empty(SH_PLACES_MAX + k));
+	clientrig_verify(cr);
+}
+
 #define SENDERS	2u
 #define ROUNDS	1500u
 
@@ -136,6 +218,8 @@ int main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(removed_and_used_again), T(filled_when_removed),
+		T(used_again_by_a_smaller_one), T(used_again_by_a_larger_one),
+		T(index_of_another_name), T(raised_for_another_capacity),
 		T(removals_beside_streams),
 	};
 

@@ -203,14 +203,6 @@ static void *sleep_and_recv(void *arg)
 	return NULL;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Nobody sleeps on beside a message: that would take a turn of two seconds. */
 static void sleepers_are_woken(void **state)
 {
@@ -244,13 +236,6 @@ static void sleepers_are_woken(void **state)
 		pthread_join(r[i].t, NULL);
 		mh_chan_close(r[i].c);
 	}
-}
-
-static bool readable(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, ms) == 1 && p.revents == POLLIN;
 }
 
 static void fd_for_poll(void **state)

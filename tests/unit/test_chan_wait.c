@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_chan_wait.c - wakes that must not get lost, one by one: who wakes nobody takes
+ * the futex's bit down, by which it is seen that somebody has tried.
+ */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/unit/chan_test.h"
+
+struct sleeper {
+	pthread_t t;
+	mh_chan *c;
+	void *p;
+	_Atomic int tid;
+	int err;
+};
+
+static void *send_one(void *arg)
+{
+	struct sleeper *s = arg;
+
+	st_rel(&s->tid, (int)syscall(SYS_gettid));
+	s->err = mh_chan_send(s->c, s->p, -1) ? errno : 0;
+	return NULL;
+}
+
+static void *recv_one(void *arg)
+{
+	struct sleeper *s = arg;
+
+	st_rel(&s->tid, (int)syscall(SYS_gettid));
+	s->p = mh_chan_recv(s->c, -1);
+	return NULL;
+}
+
+/* Sleeps in the kernel by that futex. */
+static bool is_asleep(int tid)
+{
+	char path[64], line[64];
+	long nr = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	f = fopen(path, "r");
+	if (f && fgets(line, sizeof(line), f))
+		nr = strtol(line, NULL, 10);	/* "running" is 0, a read */
+	if (f)
+		fclose(f);
+	return nr == SYS_futex;
+}
+
+static void start(struct sleeper *s, void *(*f)(void *))
+{
+	assert_int_equal(pthread_create(&s->t, NULL, f, s), 0);
+	while (!ld_acq(&s->tid) || !is_asleep(s->tid))
+		sched_yield();
+}
+
+static bool may_sleep(_Atomic uint32_t *word)
+{
+	return ld_sc(word) & CHAN_MAY_SLEEP;
+}
+
+/* As a receiver does it, but that he wakes nobody. */
+static void empty(const struct chan_msg *m)
+{
+	clientrig_pause(cr);
+	held_unqueue(&cr->r->h, m->handle, &out->ch, m->seq);
+	clientrig_resume(cr);
+	place_emptied(m->p);
+}
+
+static struct chan_msg claim(void)
+{
+	struct chan_msg m;
+
+	assert_true(chan_next(&in->ch, &m));
+	assert_true(place_claim(&in->ch, m.p, m.seq, b->r->me.slot));
+	return m;
+}
+
+/* All places FULL, and the next two positions' ones are EMPTY for later ones. */
+static void fill_past_two(void)
+{
+	struct chan_msg m[2];
+
+	for (unsigned i = 0; i < CAPACITY; i++)
+		send(out, i);
+	m[0] = claim();
+	m[1] = claim();
+	expect(in, 2);
+	send(out, CAPACITY);		/* past both */
+	empty(&m[0]);
+	empty(&m[1]);
+}
+
+static void expect_up_to(unsigned from, unsigned to)
+{
+	for (unsigned i = from; i <= to; i++)
+		expect(in, i);
+	nothing(in, ETIMEDOUT);
+}
+
+/*
+ * A place that was passed over is EMPTY, and nobody could use it.  Who fills the last
+ * position before it wakes one for it.
+ */
+static void woken_for_a_place_passed_over(void **state)
+{
+	struct sleeper s = { .c = out };
+	struct chan_msg m;
+
+	(void)state;
+	fill_past_two();
+	for (unsigned i = 3; i < CAPACITY - 1; i++) {
+		m = claim();
+		empty(&m);
+		send(out, i + CAPACITY);
+	}
+	s.p = make(a, 100);
+	start(&s, send_one);		/* the last of the round is FULL */
+	assert_true(may_sleep(&out->ch.c->room));
+	expect(in, CAPACITY - 1);	/* wakes one, not two */
+	pthread_join(s.t, NULL);
+	assert_int_equal(s.err, 0);
+	assert_false(may_sleep(&out->ch.c->room));
+	expect(in, CAPACITY);
+	for (unsigned i = 3; i < CAPACITY - 1; i++)
+		expect(in, i + CAPACITY);
+	expect_up_to(100, 100);
+	assert_int_equal(objects(), 0);
+}
+
+/* Who is woken and can't send any more leaves the room to another. */
+static void woken_in_vain(void **state)
+{
+	mh_chan *other = open_chan(b, "d", 2);
+	struct sleeper s = { .c = out, .p = make(a, 1) };
+
+	(void)state;
+	assert_int_equal(mh_hold(b, s.p), 0);
+	for (unsigned i = 0; i < CAPACITY; i++)
+		send(out, i);
+	start(&s, send_one);
+	assert_int_equal(mh_chan_send(other, s.p, 0), 0);
+	expect(in, 0);			/* wakes him */
+	pthread_join(s.t, NULL);
+	assert_int_equal(s.err, EBUSY);
+	assert_false(may_sleep(&out->ch.c->room));
+	expect_up_to(1, CAPACITY - 1);
+	expect(other, 1);
+	assert_int_equal(mh_drop(a, s.p), 0);
+	mh_chan_close(other);
+	assert_int_equal(mh_chan_remove(a, "d"), 0);
+	assert_int_equal(objects(), 0);
+}
+
+/*
+ * A descriptor's thread, which has slept longer, is woken in place of a receiver: it wakes
+ * him, too, or that would take a turn of two seconds.
+ */
+static void fd_beside_a_receiver(void **state)
+{
+	struct sleeper s = { .c = in };
+	mh_chan *c = open_chan(a, "c", 1);
+	int fd = mh_chan_fd(c);
+	unsigned slow = 0;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (unsigned i = 0; i < 8; i++) {
+		int64_t from;
+
+		s.tid = 0;
+		start(&s, recv_one);
+		from = now_ms();
+		send(out, i);
+		pthread_join(s.t, NULL);
+		slow += now_ms() - from > 1000;
+		assert_non_null(s.p);
+		assert_int_equal(mh_drop(b, s.p), 0);
+		while (readable(fd, 0))
+			nothing(c, ETIMEDOUT);
+	}
+	assert_true(slow < 4);
+	mh_chan_close(c);
+}
+
+#define ROUNDS	3000u
+
+static void *recv_all(void *arg)
+{
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		void *p = mh_chan_recv(arg, -1);
+
+		if (!p || mh_drop(b, p))
+			abort();
+	}
+	return NULL;
+}
+
+/*
+ * Messages that another receives while the descriptor is being made readable: a receive
+ * that finds nothing makes it unreadable also then.
+ */
+static void fd_of_what_others_receive(void **state)
+{
+	mh_chan *c = open_chan(a, "c", 1);
+	int fd = mh_chan_fd(c);
+	pthread_t t;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pthread_create(&t, NULL, recv_all, in), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct chan_sum sum;
+
+		send(out, i);
+		do
+			sum = chan_sum(&c->ch);
+		while (sum.full || sum.taking);
+		for (unsigned tries = 0; readable(fd, 0); tries++) {
+			assert_true(tries < 1000000);
+			nothing(c, ETIMEDOUT);
+		}
+	}
+	pthread_join(t, NULL);
+	mh_chan_close(c);
+}
+
+int main(void)
+{
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(woken_for_a_place_passed_over), T(woken_in_vain),
+		T(fd_beside_a_receiver), T(fd_of_what_others_receive),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
