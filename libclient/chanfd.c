@@ -11,7 +11,9 @@
  *	UNSET -> SETTING -> SET (readable) -> UNSET ...  STOP ends it
  *
  * Only the thread writes the eventfd, while SETTING; if that is UNSET when it has, it
- * empties it itself.  As it may have been woken in place of a receiver, it wakes another.
+ * empties it itself.  A turn beside the state tells one SET from the next, so that who
+ * makes it UNSET has emptied what that one wrote (models/fd.pml).
+ * As the thread may have been woken in place of a receiver, it wakes another.
  *
  * Locks: rights.calls while a watch is made.  A forked child has no such thread,
  * and makes its own.
@@ -29,14 +31,16 @@
 
 #define TURN_S		2
 
-enum { UNSET, SETTING, SET, STOP };
+enum { UNSET, SETTING, SET, STOP };	/* in state, beside the turn */
+
+#define TAG_MASK	3u
 
 struct chan_watch {
 	mh_chan		*c;
 	pthread_t	 thread;
 	pid_t		 pid;		/* of the process that has the thread */
 	int		 fd;
-	_Atomic uint32_t state;		/* [A1] futex */
+	_Atomic uint32_t state;		/* [A1] futex: turn << 2 | UNSET ... */
 };
 
 static void wake_watch(struct chan_watch *w)
@@ -69,19 +73,16 @@ static bool something_there(mh_chan *c)
 }
 
 /* [A1] Readable, unless it is to stop, or a receive found nothing meanwhile. */
-static void set(struct chan_watch *w)
+static void set(struct chan_watch *w, uint32_t unset)
 {
-	uint32_t state = UNSET;
+	uint32_t turn = (unset & ~TAG_MASK) + TAG_MASK + 1, setting = turn | SETTING;
+	eventfd_t n;
 
-	if (!cas_sc(&w->state, &state, SETTING))		/* [A1] */
+	if (!cas_sc(&w->state, &unset, setting))		/* [A1] */
 		return;
 	eventfd_write(w->fd, 1);
-	state = SETTING;
-	if (!cas_sc(&w->state, &state, SET)) {			/* [A1] */
-		eventfd_t n;
-
+	if (!cas_sc(&w->state, &setting, turn | SET))		/* [A1] */
 		eventfd_read(w->fd, &n);
-	}
 	chan_wake(&w->c->ch.c->items, 1);
 }
 
@@ -95,13 +96,13 @@ static void *watch(void *arg)
 
 		if (state == STOP)
 			return NULL;
-		if (state == UNSET && something_there(w->c))
-			set(w);
-		else if (state == UNSET)
-			sleep_at_both(w, seen, UNSET);
-		else
-			syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, SET,
+		if ((state & TAG_MASK) == SET)
+			syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, state,
 				NULL, NULL, 0);
+		else if (something_there(w->c))
+			set(w, state);
+		else
+			sleep_at_both(w, seen, state);
 	}
 }
 
@@ -156,19 +157,19 @@ int mh_chan_fd(mh_chan *c)
 void chan_fd_clear(mh_chan *c)
 {
 	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
-	uint32_t state = UNSET;
+	uint32_t state;
 	eventfd_t n;
 
-	if (w && w->pid == getpid())
-		state = ld_acq(&w->state);			/* [A1] */
-	if (state == UNSET || state == STOP)
+	if (!w || w->pid != getpid())
 		return;
-	eventfd_read(w->fd, &n);
-	/* [A1] Whoever wrote what was read, it is to be written again. */
-	while (state != UNSET && state != STOP &&
-	       !cas_sc(&w->state, &state, UNSET))		/* [A1] */
-		;
-	wake_watch(w);
+	state = ld_acq(&w->state);				/* [A1] */
+	while ((state & TAG_MASK) == SETTING || (state & TAG_MASK) == SET) {
+		eventfd_read(w->fd, &n);
+		if (cas_sc(&w->state, &state, state & ~TAG_MASK)) { /* [A1] */
+			wake_watch(w);
+			return;
+		}
+	}
 }
 
 void chan_fd_close(mh_chan *c)
