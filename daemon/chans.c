@@ -228,8 +228,8 @@ static void wake_all(struct heap *h, const struct chan *ch)
 static void finish_removal(struct heap *h, const struct chan *ch)
 {
 	drain(h, ch);
-	set_phase(ch->dir, CHAN_NONE);
 	wake_all(h, ch);
+	set_phase(ch->dir, CHAN_NONE);
 }
 
 int chan_remove(struct heap *h, const char *text)

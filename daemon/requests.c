@@ -184,7 +184,7 @@ static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   const struct request *q, int err, uint32_t result,
 		   uint32_t reason)
 {
-	if (err == -ENOMEM)
+	if (err == -ENOMEM && q->op == OP_ALLOC)
 		count_enomem(h, reason, spc_size_class(q->arg[0]) ?
 			     sc_size(spc_size_class(q->arg[0])) :
 			     npages_bytes((npages){ q->arg[1] }));

@@ -192,6 +192,7 @@ static int last_detach(mh_heap *h)
 	bool joined = ld_acq(&h->r->live) == h->serial;		/* [A1] */
 	int r = 0;
 
+	chan_fds_stop(h);
 	h->attached = false;
 	st_rel(&h->r->live, 0);					/* [A1] */
 	if (h->heap_map)

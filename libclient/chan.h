@@ -89,6 +89,6 @@ static inline void chan_wake_room(mh_chan *c, uint32_t n)
 
 /* chanfd.c */
 void chan_fd_clear(mh_chan *c);	/* a receive found nothing */
-void chan_fd_close(mh_chan *c);
+void chan_fd_close(mh_chan *c);	/* between begin() and leave() */
 
 #endif

@@ -15,8 +15,9 @@
  * makes it UNSET has emptied what that one wrote (models/fd.pml).
  * As the thread may have been woken in place of a receiver, it wakes another.
  *
- * Locks: rights.calls while a watch is made.  A forked child has no such thread,
- * and makes its own.
+ * Locks: rights.calls while a watch is made or goes.  A forked child has no such
+ * thread, and makes its own.  A detach ends the threads; the descriptors are there
+ * until the channels are closed.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -38,7 +39,8 @@ enum { UNSET, SETTING, SET, STOP };	/* in state, beside the turn */
 struct chan_watch {
 	mh_chan		*c;
 	pthread_t	 thread;
-	pid_t		 pid;		/* of the process that has the thread */
+	pid_t		 pid;		/* of the process that has the thread; 0: none */
+	struct chan_watch *next;	/* of the heap's, rights.calls */
 	int		 fd;
 	_Atomic uint32_t state;		/* [A1] futex: turn << 2 | UNSET ... */
 };
@@ -69,7 +71,8 @@ static bool something_there(mh_chan *c)
 {
 	struct chan_msg m;
 
-	return chan_next(&c->ch, &m) || !chan_is_open(&c->ch);
+	return chan_next(&c->ch, &m) || !chan_is_open(&c->ch) ||
+	       ld_acq(&c->h->sg.hdr->status) == HEAP_DESTROYED;	/* [H1] */
 }
 
 /* [A1] Readable, unless it is to stop, or a receive found nothing meanwhile. */
@@ -94,8 +97,11 @@ static void *watch(void *arg)
 		uint32_t seen = chan_drowsy(&w->c->ch.c->items);
 		uint32_t state = ld_acq(&w->state);		/* [A1] */
 
-		if (state == STOP)
+		if (state == STOP) {
+			/* It may have been woken for a message. */
+			chan_wake(&w->c->ch.c->items, 1);
 			return NULL;
+		}
 		if ((state & TAG_MASK) == SET)
 			syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, state,
 				NULL, NULL, 0);
@@ -137,19 +143,49 @@ static struct chan_watch *watch_new(mh_chan *c)
 	return NULL;
 }
 
+/* rights.calls held */
+static void watch_free(struct chan_watch *w)
+{
+	struct chan_watch **at = &w->c->h->watches;
+
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (*at)
+		*at = w->next;
+	st_rel(&w->c->watch, NULL);				/* [A1] */
+	close(w->fd);
+	free(w);
+}
+
+/* rights.calls held */
+static struct chan_watch *watch_of(mh_chan *c)
+{
+	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
+
+	if (w && w->pid == getpid())
+		return w;
+	if (w)
+		watch_free(w);		/* a parent's has no thread here */
+	w = watch_new(c);
+	if (w) {
+		w->next = c->h->watches;
+		c->h->watches = w;
+		st_rel(&c->watch, w);				/* [A1] */
+	}
+	return w;
+}
+
 int mh_chan_fd(mh_chan *c)
 {
 	struct chan_watch *w;
 
-	if (chan_usable(c))
+	if (chan_usable(c) || !begin())
 		return -1;
+	note_chan(c);		/* a wake may be its thread's when we die */
 	pthread_mutex_lock(&c->h->r->calls);
-	w = ld_acq(&c->watch);					/* [A1] */
-	if (!w || w->pid != getpid()) {	/* a parent's has no thread here */
-		w = watch_new(c);
-		st_rel(&c->watch, w);				/* [A1] */
-	}
+	w = watch_of(c);
 	pthread_mutex_unlock(&c->h->r->calls);
+	leave();
 	return w ? w->fd : -1;
 }
 
@@ -172,17 +208,30 @@ void chan_fd_clear(mh_chan *c)
 	}
 }
 
+static void stop_thread(struct chan_watch *w)
+{
+	if (w->pid != getpid())
+		return;
+	xchg_sc(&w->state, STOP);				/* [A1] */
+	wake_watch(w);
+	pthread_join(w->thread, NULL);
+	w->pid = 0;
+}
+
 void chan_fd_close(mh_chan *c)
 {
 	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
 
 	if (!w)
 		return;
-	if (w->pid == getpid()) {
-		xchg_sc(&w->state, STOP);			/* [A1] */
-		wake_watch(w);
-		pthread_join(w->thread, NULL);
-	}
-	close(w->fd);
-	free(w);
+	stop_thread(w);
+	pthread_mutex_lock(&c->h->r->calls);
+	watch_free(w);
+	pthread_mutex_unlock(&c->h->r->calls);
+}
+
+void chan_fds_stop(mh_heap *h)
+{
+	for (struct chan_watch *w = h->watches; w; w = w->next)
+		stop_thread(w);
 }

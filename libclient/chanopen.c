@@ -66,7 +66,7 @@ static int open_failed(mh_heap *h, const char *name, int r)
 	return -1;
 }
 
-static mh_chan *handle_new(mh_heap *h, const struct chan *ch)
+static mh_chan *handle_new(mh_heap *h)
 {
 	mh_chan *c = calloc(1, sizeof(*c));
 
@@ -74,7 +74,6 @@ static mh_chan *handle_new(mh_heap *h, const struct chan *ch)
 		return refuse_null(ENOMEM, "no memory for a channel's handle");
 	c->h = h;
 	c->serial = h->serial;
-	c->ch = *ch;
 	return c;
 }
 
@@ -100,31 +99,40 @@ static int ask(mh_heap *h, const char *name, unsigned capacity, unsigned flags,
 	r = call_daemon(h, &call, false);
 	leave();
 	*ret_index = (uint32_t)call.result;
-	return r ? open_failed(h, name, r) : may_hold(h);
+	return r ? open_failed(h, name, r) : 0;
 }
 
 /* Again, if it was removed since the daemon's answer: the index may be another's. */
 mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 		      unsigned flags)
 {
-	struct chan ch;
 	uint32_t index;
+	mh_chan *c;
 
-	if (bad_open(h, name, capacity, flags))
+	if (bad_open(h, name, capacity, flags) || !enter_any(h))
+		return NULL;
+	leave();
+	c = may_hold(h) ? NULL : handle_new(h);
+	if (!c)
 		return NULL;
 	do {
-		if (ask(h, name, capacity, flags, &index))
+		if (ask(h, name, capacity, flags, &index)) {
+			free(c);
 			return NULL;
-	} while (!chan_view_named(&h->sg, index, name, &ch));
-	return handle_new(h, &ch);
+		}
+	} while (!chan_view_named(&h->sg, index, name, &c->ch));
+	return c;
 }
 
 int mh_chan_close(mh_chan *c)
 {
 	if (!c)
 		return refuse(EINVAL, "mh_chan_close: NULL");
+	if (!begin())
+		return -1;
 	chan_fd_close(c);
 	free(c);
+	leave();
 	return 0;
 }
 

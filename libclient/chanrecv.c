@@ -143,6 +143,8 @@ static COLD void refuse_recv(mh_chan *c, int r)
 
 static COLD void nothing_came(mh_chan *c, int r)
 {
+	if (ld_acq(&c->h->sg.hdr->status) == HEAP_DESTROYED)	/* [H1] */
+		r = -ESHUTDOWN;
 	if (r != -EAGAIN) {
 		refuse_recv(c, r);
 		return;

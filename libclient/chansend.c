@@ -241,8 +241,9 @@ static inline bool queue_one(mh_chan *c, const void *p, uint64_t pos,
 		return false;
 	*ret = (struct putting){ place, at->word, &t->n[at->slot], was,
 				 looked_handle() };
-	/* The look is ours alone with the count: no thread of ours puts it there. */
+	/* Looks while the count is ours: no other thread of ours puts it there. */
 	if (likely(was && ld_acq(&place->seq) == place_empty(pos) && /* [M1] */
+		   chan_is_open(&c->ch) &&	/* [M5] after the look */
 		   !queue_bit(c, at->word, likely(was == 1) ?
 			      my_bit(h) : nobody, pos)))
 		return true;
@@ -299,10 +300,6 @@ static APART size_t put_some(mh_chan *c, void **p, size_t n, uint32_t now)
 	while (queued < n && likely(queue_one(c, p[queued], pos + queued,
 					      &put[queued])))
 		queued++;
-	if (unlikely(!chan_is_open(&c->ch))) {	/* [M5] after the looks */
-		unqueue(c, put, queued);
-		return 0;
-	}
 	return fill_queued(c, put, queued, pos, now);
 }
 
@@ -332,6 +329,7 @@ size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 
 		if (unlikely(!some)) {
 			r = send_one(c, p[done], now, done ? 0 : timeout_ms);
+			now = chan_clock();	/* it may have waited */
 			some = !r;
 		}
 		done += some;

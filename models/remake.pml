@@ -36,17 +36,21 @@ bit removed = 0;
 
 inline is_open(v, yes) { d_step { yes = (ph == OPEN && ver == v) } }
 
-proctype Sender(byte me, v) { byte at; bit ok;
+proctype Sender(byte me, v) { byte at, seen; bit ok;
   {
   (ph == OPEN && ver == v) || removed;
-  d_step { ok = (st == EMPTY); at = pos };
+  d_step { ok = (st == EMPTY); at = pos; seen = pver };
   if
   :: ok ->
+#ifdef M_WORDFIRST
+     assert(seen == v);                         /* as a batch writes them */
+#endif
 #ifndef M_NOLOOK
      is_open(v, ok);
 #endif
      if
      :: ok ->
+        assert(seen == v);                      /* he writes the word: it is a place of this channel that it names */
         d_step { ok = 0;
           if :: st == EMPTY && pos == at -> st = FULL; msg = me; mver = v; own[me] = IN; ok = 1
              :: else

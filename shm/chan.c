@@ -143,8 +143,8 @@ struct chan_sum chan_sum(const struct chan *ch)
 	uint32_t now = chan_clock();
 
 	for (uint64_t i = 0; i <= ch->order.mask; i++) {
-		uint32_t age = now - ld_rlx(&ch->since[i]);	/* [M6] */
 		uint32_t state = place_state(ld_acq(&ch->places[i].seq)); /* [M1] */
+		uint32_t age = now - ld_rlx(&ch->since[i]);	/* [M6] after that */
 
 		sum.taking += state == PLACE_TAKING;
 		sum.full += state == PLACE_FULL;

@@ -105,15 +105,19 @@ static inline struct sh_place *chan_place(const struct chan *ch, uint64_t pos)
  */
 bool chan_view(const struct seg *sg, uint32_t index, struct chan *ret);
 
+static inline uint32_t chan_state(const struct chan *ch)
+{
+	return ld_sc(&ch->dir->state);				/* [M5] */
+}
+
 static inline uint32_t chan_phase(const struct chan *ch)
 {
-	return ld_sc(&ch->dir->state) & 3;			/* [M5] */
+	return chan_state(ch) & 3;
 }
 
 static inline bool chan_is_open(const struct chan *ch)
 {
-	return ld_sc(&ch->dir->state) ==			/* [M5] */
-	       (ch->version << 2 | CHAN_OPEN);
+	return chan_state(ch) == (ch->version << 2 | CHAN_OPEN);
 }
 
 /* The word of an object at a position, or about to be there. */

@@ -24,8 +24,14 @@ static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
 {
 	struct chan ch;
 
-	if (!chan_name(sg, i, ret->name) || !chan_view(sg, i, &ch))
+	uint32_t state;
+
+	if (!chan_view(sg, i, &ch))
 		return false;
+	state = chan_state(&ch);
+	if (state >> 2 != ch.version || !chan_name(sg, i, ret->name) ||
+	    chan_state(&ch) != state)
+		return false;		/* it is being made or removed */
 	ret->index = i;
 	ret->capacity = ch.order.mask + 1;
 	ret->sum = chan_sum(&ch);

@@ -80,9 +80,14 @@ static void used_again_with(unsigned capacity)
 		send(to, i);
 	assert_true(chan_next(&from->ch, &m));
 	assert_true(place_claim(&from->ch, m.p, m.seq, b->r->me.slot));
-	seq = ld_acq(&m.p->seq);
 	for (unsigned i = 1; i < capacity; i++)
 		expect(from, i);
+	/* By the old handle's capacity, too, the tail's place is that one. */
+	for (unsigned i = 0; ld_rlx(&to->ch.c->tail) % CAPACITY; i++) {
+		send(to, i);
+		expect(from, i);
+	}
+	seq = ld_acq(&m.p->seq);
 	refused(EPIPE, mh_chan_send(out, p, 0));
 	assert_int_equal(ld_acq(&m.p->seq), seq);
 	clientrig_pause(cr);

@@ -3,6 +3,7 @@
  * test_chan_wait.c - wakes that must not get lost, one by one: who wakes nobody takes
  * the futex's bit down, by which it is seen that somebody has tried.
  */
+#include <dirent.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -156,6 +157,67 @@ static void woken_in_vain(void **state)
 	assert_int_equal(objects(), 0);
 }
 
+static enum { NOT_YET, IN_TIME, LATE } woken;
+
+static void look_at_phase(void *arg, _Atomic uint32_t *word)
+{
+	(void)arg;
+	(void)word;
+	if (woken != LATE)
+		woken = chan_phase(&out->ch) == CHAN_REMOVING ? IN_TIME : LATE;
+}
+
+/* Before the removal is done: the next daemon does it again if this one dies. */
+static void removal_wakes_first(void **state)
+{
+	void (*was)(void *, _Atomic uint32_t *) = cr->r->h.io.wake;
+	int r;
+
+	(void)state;
+	woken = NOT_YET;
+	clientrig_pause(cr);
+	cr->r->h.io.wake = look_at_phase;
+	r = chan_remove(&cr->r->h, "c");
+	cr->r->h.io.wake = was;
+	clientrig_resume(cr);
+	assert_int_equal(r, 0);
+	assert_int_equal(woken, IN_TIME);
+}
+
+static void *send_batch(void *arg)
+{
+	struct sleeper *s = arg;
+	void *p[2] = { make(a, 1), s->p };
+
+	st_rel(&s->tid, (int)syscall(SYS_gettid));
+	s->err = mh_chan_send_batch(s->c, p, 2, -1) == 2 ? 0 : errno;
+	return NULL;
+}
+
+/* Of a batch that waited the ages are those of the messages, not of the call. */
+static void ages_after_a_wait(void **state)
+{
+	struct sleeper s = { .c = out, .p = make(a, 2) };
+	int64_t from, asleep = now_ms();
+	struct chan_sum sum;
+
+	(void)state;
+	for (unsigned i = 0; i < CAPACITY; i++)
+		send(out, i);
+	start(&s, send_batch);
+	while (now_ms() - asleep < 200)
+		sched_yield();
+	from = now_ms();
+	for (unsigned i = 0; i < CAPACITY; i++)
+		expect(in, i);
+	pthread_join(s.t, NULL);
+	sum = chan_sum(&in->ch);
+	assert_int_equal(sum.full, 2);
+	assert_true(sum.oldest_ms <= now_ms() - from + 20);	/* a coarse clock */
+	expect_up_to(1, 2);
+	assert_int_equal(objects(), 0);
+}
+
 /*
  * A descriptor's thread, which has slept longer, is woken in place of a receiver: it wakes
  * him, too, or that would take a turn of two seconds.
@@ -185,6 +247,84 @@ static void fd_beside_a_receiver(void **state)
 	}
 	assert_true(slow < 4);
 	mh_chan_close(c);
+}
+
+/* Its handle is closed when it may have been woken: then he is woken as well. */
+static void fd_closed_beside_a_receiver(void **state)
+{
+	struct sleeper s = { .c = in };
+	unsigned slow = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		mh_chan *c = open_chan(a, "c", 1);
+		int64_t from;
+
+		assert_true(mh_chan_fd(c) >= 0);
+		s.tid = 0;
+		start(&s, recv_one);
+		from = now_ms();
+		send(out, i);
+		mh_chan_close(c);
+		pthread_join(s.t, NULL);
+		slow += now_ms() - from > 1000;
+		assert_non_null(s.p);
+		assert_int_equal(mh_drop(b, s.p), 0);
+	}
+	assert_true(slow < 2);
+}
+
+static unsigned threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A detach ends the library's threads; recovery looks where one may have been woken. */
+static void fd_and_detach(void **state)
+{
+	unsigned n = threads();
+	mh_chan *c = open_chan(a, "c", 1);
+	_Atomic uint64_t *chans = &my_slot(a)->chans[0];
+	int fd;
+
+	(void)state;
+	st_rel(chans, 0);
+	fd = mh_chan_fd(c);
+	assert_true(fd >= 0);
+	assert_true(ld_acq(chans) >> c->ch.index & 1);
+	assert_int_equal(threads(), n + 1);
+	chan_fds_stop(a);
+	assert_int_equal(threads(), n);
+	assert_true(mh_chan_fd(c) >= 0);	/* a new one */
+	assert_int_equal(threads(), n + 1);
+	assert_int_equal(mh_chan_close(c), 0);
+	assert_int_equal(threads(), n);
+	assert_null(a->watches);
+}
+
+/* Who polls hears of it as who sleeps does. */
+static void fd_of_a_destroyed_heap(void **state)
+{
+	_Atomic uint32_t *status = &cr->r->h.sg.whdr->status;
+	uint32_t was = ld_acq(status);
+	int fd = mh_chan_fd(in);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_false(readable(fd, 0));
+	st_rel(status, HEAP_DESTROYED);
+	assert_true(readable(fd, 10000));
+	nothing(in, ESHUTDOWN);
+	st_rel(status, was);
+	nothing(in, ETIMEDOUT);
+	assert_false(readable(fd, 0));
 }
 
 #define ROUNDS	3000u
@@ -247,7 +387,10 @@ int main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(woken_for_a_place_passed_over), T(woken_in_vain),
-		T(fd_beside_a_receiver), T(fd_of_what_others_receive),
+		T(removal_wakes_first), T(ages_after_a_wait),
+		T(fd_beside_a_receiver), T(fd_closed_beside_a_receiver),
+		T(fd_and_detach), T(fd_of_a_destroyed_heap),
+		T(fd_of_what_others_receive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
