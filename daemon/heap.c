@@ -131,6 +131,7 @@ int heap_open(struct heap *h, const struct seg *sg, const struct heap_io *io,
 		chans_mend(h);
 	if (r)
 		goto fail;
+	requests_mend(h);
 	st_rel(&h->sg.whdr->status, HEAP_SERVING);	/* [H1] */
 	heap_count(h);
 	return 0;

@@ -259,10 +259,11 @@ struct party client_party(const struct heap *h, uint32_t slot);
 /* requests.c */
 void requests_serve(struct heap *h);		/* cells whose bell rang */
 void requests_serve_all(struct heap *h);	/* every cell: start, timer */
+void requests_mend(struct heap *h);		/* what the last daemon was at */
 void requests_retry(struct heap *h);		/* those that waited for a job */
 
 /* names.c */
-int names_set(struct heap *h, const char *text, uint64_t handle);
+int names_set(struct heap *h, const char *text, uint64_t handle, bool held);
 int names_remove(struct heap *h, const char *text);
 
 /* held.c */
@@ -270,7 +271,7 @@ int names_remove(struct heap *h, const char *text);
  * A name is about to show the object.  If it is a held one, its word gets the
  * name's bit, and *phase is NAME_HELD.  0; -EBUSY: another name holds it; -ESTALE.
  */
-int held_cover(struct heap *h, uint64_t handle, uint32_t *phase);
+int held_cover(struct heap *h, uint64_t handle, bool held, uint32_t *phase);
 void held_uncover(struct heap *h, uint64_t handle);	/* ... shows it no more */
 /* Lets go of all that a dead client held.  Idempotent. */
 void held_recover(struct heap *h, struct party dead);

@@ -58,13 +58,13 @@ static int hold_by_name(struct sh_holder *word)
 	return 0;
 }
 
-int held_cover(struct heap *h, uint64_t handle, uint32_t *phase)
+int held_cover(struct heap *h, uint64_t handle, bool held, uint32_t *phase)
 {
 	struct geom g;
 	uint32_t slot;
 
 	if (!held_handle(h, handle, &g, &slot))
-		return 0;
+		return held ? -ESTALE : 0;	/* it was one: its span is gone */
 	if (!held_exists(&h->sg, &g, slot))
 		return -ESTALE;
 	*phase = NAME_HELD;

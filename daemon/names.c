@@ -84,7 +84,7 @@ static int entry_new(struct heap *h, uint32_t room, const char *text,
 	return 0;
 }
 
-int names_set(struct heap *h, const char *text, uint64_t handle)
+int names_set(struct heap *h, const char *text, uint64_t handle, bool held)
 {
 	uint32_t room = h->sg.geo.nnames, phase = NAME_SET;
 	struct sh_name *e;
@@ -95,7 +95,7 @@ int names_set(struct heap *h, const char *text, uint64_t handle)
 	e = name_find(&h->sg, text, &room);
 	if (e && phase_of(e) == NAME_HELD && ld_acq(&e->handle) == handle) /* [N2] */
 		return 0;
-	r = held_cover(h, handle, &phase);
+	r = held_cover(h, handle, held, &phase);
 	if (r)
 		return r;
 	if (e) {

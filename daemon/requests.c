@@ -5,9 +5,12 @@
  * Every word of a cell is read once into a local, checked, then used.  A span
  * is GRANTED before the cell says DONE; if the client has cancelled meanwhile,
  * the grant is taken back.  What has to wait for memory is kept in a list and
- * asked again when a job ends.
+ * asked again when a job ends.  What a killed daemon was at, its successor serves
+ * first, and only if it was not done (requests_mend).
  */
 #include "daemon/heap.h"
+#include "shm/chan.h"
+#include "shm/names.h"
 #include "shm/probe.h"
 
 #include <errno.h>
@@ -134,7 +137,7 @@ static int serve(struct heap *h, const struct request *q, uint32_t *ret_result,
 		sweep_all(h, true);
 		return 0;
 	case OP_NAME_SET:
-		return names_set(h, q->text, q->value);
+		return names_set(h, q->text, q->value, q->arg[0]);
 	case OP_NAME_REMOVE:
 		return names_remove(h, q->text);
 	case OP_CHAN_OPEN:
@@ -180,6 +183,51 @@ static void request_read(struct heap *h, uint32_t slot, struct sh_cell *c,
 	ret_q->text[sizeof(ret_q->text) - 1] = 0;
 }
 
+/*
+ * header.serving: a name's or channel's request must not be done twice, as others may
+ * have been served in between: removed again what is new, or told "no such name".
+ *
+ *	| cell's word, 32 bits | slot, 16 | cell, 8 | there before, 1 | 1 |
+ */
+#define SERVING		1u
+#define SERVING_THERE	2u
+
+static bool changes_text(const struct request *q)
+{
+	return q->op == OP_NAME_SET || q->op == OP_NAME_REMOVE ||
+	       q->op == OP_CHAN_OPEN || q->op == OP_CHAN_REMOVE;
+}
+
+/* Is there a name of the text, or an open channel? */
+static bool is_there(const struct heap *h, const struct request *q,
+		     uint32_t *ret_index)
+{
+	uint32_t i;
+
+	if (q->op == OP_NAME_SET || q->op == OP_NAME_REMOVE)
+		return name_find(&h->sg, q->text, NULL) != NULL;
+	i = chan_find(&h->sg, q->text);
+	*ret_index = i;
+	return i < h->sg.geo.nchans &&
+	       (ld_acq(&h->sg.chandir[i].state) & 3) == CHAN_OPEN; /* [M5] */
+}
+
+static void serving_begin(struct heap *h, const struct request *q,
+			  uint32_t slot, uint32_t cell, uint32_t word)
+{
+	uint32_t i;
+
+	if (changes_text(q))
+		st_rel(&h->sg.whdr->serving,			/* [Q3] */
+		       (uint64_t)word << 32 | slot << 16 | cell << 8 |
+		       (is_there(h, q, &i) ? SERVING_THERE : 0) | SERVING);
+}
+
+static void serving_end(struct heap *h)
+{
+	st_rel(&h->sg.whdr->serving, 0);			/* [Q3] */
+}
+
 static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   const struct request *q, int err, uint32_t result,
 		   uint32_t reason)
@@ -217,15 +265,50 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell,
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
 	if (!began_ns && PROBE_ON(req_done))
 		began_ns = probe_clock();
+	serving_begin(h, &q, slot, cell, word);
 	err = serve(h, &q, &result, &reason);
 	if (err == -EAGAIN) {
 		wait_for_job(h, slot, cell, began_ns);
 		return;
 	}
 	finish(h, c, word, &q, err, result, reason);
+	serving_end(h);
 	if (began_ns && PROBE_ON(req_done))
 		PROBE_FIRE(req_done, q.op, slot, q.arg[0],
 			   probe_clock() - began_ns, result, (uint64_t)-err);
+}
+
+/*
+ * The last daemon's: it has made or removed that, or the request is served now, before
+ * any other.  (Setting a name once more does no harm.)
+ */
+static void serve_again(struct heap *h, uint64_t was, uint32_t slot, uint32_t cell)
+{
+	struct sh_cell *c = &h->sg.slots[slot].cells[cell];
+	bool before = was & SERVING_THERE, now;
+	uint32_t i = 0;
+	struct request q;
+
+	request_read(h, slot, c, &q);
+	now = is_there(h, &q, &i);
+	if (q.op != OP_NAME_SET && before != now)
+		finish(h, c, (uint32_t)(was >> 32), &q, 0, i, 0);
+	else
+		serve_cell(h, slot, cell, 0);
+}
+
+void requests_mend(struct heap *h)
+{
+	uint64_t was = ld_acq(&h->sg.whdr->serving);		/* [Q3] */
+	uint32_t slot = (uint32_t)(was >> 16) & 0xffff;
+	uint32_t cell = (uint32_t)(was >> 8) & 0xff;
+	uint32_t word = (uint32_t)(was >> 32);
+
+	if (was & SERVING && slot && slot <= h->sg.geo.nclients &&
+	    cell < SH_CELLS && cell_phase(word) == CELL_POSTED &&
+	    ld_acq(&h->sg.slots[slot].cells[cell].word) == word) /* [Q1] */
+		serve_again(h, was, slot, cell);
+	serving_end(h);
 }
 
 static void serve_slot(struct heap *h, uint32_t slot)

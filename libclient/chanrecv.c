@@ -46,7 +46,7 @@ static inline void own(mh_chan *c, const struct held_at *at, struct holds *t)
 
 /*
  * The first message that there is, TAKING by us, and looked at.  0, -EAGAIN, -EPIPE,
- * HOLDS_MISSING.
+ * -EOVERFLOW, HOLDS_MISSING.
  */
 static inline int claim_next(mh_chan *c, struct chan_msg *m,
 			     const struct held_at **ret_at)
@@ -60,9 +60,13 @@ static inline int claim_next(mh_chan *c, struct chan_msg *m,
 		if (unlikely(!chan_is_open(&c->ch)))	/* [M5] after the look */
 			return -EPIPE;
 		if (likely(at)) {
+			struct holds *t = looked_holds(h);
+
 			/* Memory to count the message's holds is there before. */
-			if (unlikely(!looked_holds(h)))
+			if (unlikely(!t))
 				return HOLDS_MISSING;
+			if (unlikely(count_is_most(&t->n[at->slot])))
+				return -EOVERFLOW;
 			fetch_message(h, at);
 		}
 		if (unlikely(!place_claim(&c->ch, m->p, m->seq,
@@ -137,6 +141,8 @@ static COLD void refuse_recv(mh_chan *c, int r)
 	refuse(-r, "heap %s: mh_chan_recv: %s", c->h->name,
 	       r == -EPIPE ? "the channel has been removed" :
 	       r == -ENOMEM ? "no memory to count its holds" :
+	       r == -EOVERFLOW ? "this process holds the next one two billion "
+				 "times (mh_drop)" :
 	       r == -ESHUTDOWN ? "the heap has been destroyed" :
 				 "called from a signal handler");
 }

@@ -179,6 +179,7 @@ static inline void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 {
 	char *top = ld_rlx(&mc->a.top[i]);			/* [A1] */
 	const struct holders bit = my_bit(h);
+	struct sh_holder *word;
 	uint32_t slot, was;
 	_Atomic uint32_t *n;
 	struct slot_ref *e;
@@ -197,9 +198,10 @@ static inline void *pop_held(mh_heap *h, struct mcache *mc, uint32_t i)
 	if (unlikely(count_begin(n, &was)))
 		return refuse_null(EDEADLK, "called from a signal handler that "
 				   "interrupted the like");
-	held_born(&ps->holders[slot], bit, h->r->me.slot);
-	st_rlx(e->parked, 0);					/* [P1] */
-	held_open(&ps->holders[slot], bit);
+	word = &ps->holders[slot];
+	held_born(word, bit, h->r->me.slot);
+	st_rel(e->parked, 0);		/* [P1] ps may be another span's from here on */
+	held_open(word, bit);
 	st_rel(&mc->a.top[i], (char *)e);			/* [A1] */
 	count_end(n, 1);
 	return p;

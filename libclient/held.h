@@ -52,6 +52,7 @@ static inline struct holders my_bit(const mh_heap *h)
 }
 
 #define COUNT_BUSY	UINT32_MAX
+#define COUNT_MOST	(UINT32_MAX / 2)	/* far from BUSY, whoever counts up */
 
 /*
  * From here to counting_end() the thread is at a count.  False: called by a signal
@@ -92,6 +93,14 @@ static inline bool count_try(_Atomic uint32_t *n, uint32_t *ret_was)
 	return __libc_single_threaded ||
 	       (*ret_was != COUNT_BUSY &&
 		cas_acq(n, ret_was, COUNT_BUSY));		/* [A1] */
+}
+
+/* As of now: one more would come near to BUSY. */
+static inline bool count_is_most(_Atomic uint32_t *n)
+{
+	uint32_t now = ld_rlx(n);				/* [A1] */
+
+	return now >= COUNT_MOST && now != COUNT_BUSY;
 }
 
 static inline void count_put(_Atomic uint32_t *n, uint32_t now)

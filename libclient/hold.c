@@ -27,7 +27,9 @@ int hold_now(mh_heap *h)
 	was = count_take(n);
 	if (likely(!was))
 		r = held_hold(at->word, my_bit(h)) ? 0 : -ESTALE;
-	count_put(n, r ? 0 : was + 1);
+	else if (unlikely(was >= COUNT_MOST))
+		r = -EOVERFLOW;
+	count_put(n, r ? was : was + 1);
 	return r;
 }
 
@@ -84,6 +86,8 @@ static const char *held_text(int r)
 		return "this process doesn't hold it";
 	case -ESTALE:
 		return "nobody holds it any more";
+	case -EOVERFLOW:
+		return "this process holds it two billion times (mh_drop)";
 	case -EDEADLK:
 		return "called from a signal handler that interrupted the like";
 	}

@@ -55,9 +55,10 @@ int mh_name_set(mh_heap *h, const char *name, void *p)
 	struct call c = { .op = OP_NAME_SET, .text = name };
 	int r;
 
-	if (bad_name(h, name) ||
-	    (!(h->attached && is_held(h, (uint64_t)((char *)p - h->arena))) &&
-	     mh_share(h, p)))
+	if (bad_name(h, name))
+		return -1;
+	c.arg[0] = h->attached && is_held(h, (uint64_t)((char *)p - h->arena));
+	if (!c.arg[0] && mh_share(h, p))
 		return -1;
 	c.value = mh_handle_of(h, p);
 	if (!c.value || !enter_any(h))
@@ -93,21 +94,40 @@ static bool leads_to(uint64_t handle, const struct held_at *at, uint32_t id)
 	return at->id.n == id && looked_handle() == handle;
 }
 
-/* Watched: 0 held, or why not; *ret_at is what it was. */
+/* Counting, watched: 0 held, or why not; *ret_at is what it was. */
 static int hold_watched(mh_heap *h, const struct name_is *n, uint32_t id,
 			struct held_at *ret_at)
 {
 	const struct held_at *at;
 	int r = -EAGAIN;
 
-	if (!counting_begin())
-		return -EDEADLK;
 	if (name_same(n)) {
 		at = held_look(h, handle_offset(&h->sg, n->handle));
 		r = at && leads_to(n->handle, at, id) ? hold_looked(h) : -ESTALE;
 		if (r == HOLDS_MISSING)
 			*ret_at = *at;
 	}
+	return r;
+}
+
+/*
+ * Counting around the watch: who has one is not interrupted by a handler that waits
+ * for one.  An id of 0 would watch nothing, and leave the word to another.
+ */
+static int hold_by_watch(mh_heap *h, const struct name_is *n, uint64_t off,
+			 struct held_at *ret_at)
+{
+	uint32_t id = ld_acq(&h->sg.pagemap[off >> PAGE_SHIFT]); /* [G2] */
+	_Atomic uint32_t *watch;
+	int r;
+
+	if (!seg_span_ok(&h->sg, (span_id){ id }))
+		return -ESTALE;
+	if (!counting_begin())
+		return -EDEADLK;
+	watch = watch_begin(h, id);
+	r = hold_watched(h, n, id, ret_at);
+	watch_end(watch);
 	counting_end();
 	return r;
 }
@@ -116,12 +136,9 @@ static int hold_watched(mh_heap *h, const struct name_is *n, uint32_t id,
 static int hold_named(mh_heap *h, const struct name_is *n)
 {
 	uint64_t off = handle_offset(&h->sg, n->handle);
-	uint32_t id = ld_acq(&h->sg.pagemap[off >> PAGE_SHIFT]); /* [G2] */
-	_Atomic uint32_t *watch = watch_begin(h, id);
 	struct held_at at;
-	int r = hold_watched(h, n, id, &at);
+	int r = hold_by_watch(h, n, off, &at);
 
-	watch_end(watch);
 	if (r == HOLDS_MISSING)
 		return holds_missing(h, span_slots(&at)) ? -errno : -EAGAIN;
 	if (r == -ESTALE && !name_same(n))
@@ -140,6 +157,8 @@ static int get_failed(mh_heap *h, const char *name, int r)
 		      r == -ENOENT ? "no object has this name" :
 		      r == -ESTALE ? "the object is gone" :
 		      r == -ENOMEM ? "no memory to count its holds" :
+		      r == -EOVERFLOW ? "this process holds it two billion "
+					"times (mh_drop)" :
 				     "called from a signal handler");
 }
 
@@ -162,7 +181,8 @@ static int get_named(mh_heap *h, const char *name, struct name_is *n,
 		*ret_held = off < h->sg.geo.reserve_bytes &&
 			    ((n->state & 3) == NAME_HELD || is_held(h, off));
 		r = !*ret_held ? name_same(n) ? 0 : -EAGAIN :
-		    h->r->me.slot >= SH_HOLDERS ? -EUSERS : hold_named(h, n);
+		    h->r->me.slot < SH_HOLDERS ? hold_named(h, n) :
+		    is_held(h, off) ? -EUSERS : -ESTALE;
 		if (r == -ESTALE && !is_held(h, off)) {
 			*ret_held = false;
 			r = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* held.pml (after holder.pml): held objects in leased spans, names kept by the daemon.  One slot, which is in P0's
- * array at the start (live and parked), P0 the owner of its span for good.  P0 allocates the slot, has the object
+ * array at the start (live and parked), P0 the owner of its span; CLOSES times it gives the span up and takes it again,
+ * and so does another in between, for all that matters: each moves the span's state word.  P0 allocates the slot, has the object
  * named, and lets go; P1 and P2 get it by the name, and let go; the daemon sets and removes the name, recovers the dead,
  * and is itself killable.  The slot is allocated ALLOCS times: incarnations.
  * The holder word is two words, written by plain stores while the slot is nobody's but P0's, and else by one CAS:
@@ -21,6 +22,9 @@
 #ifndef NAMINGS
 #define NAMINGS 2
 #endif
+#ifndef CLOSES
+#define CLOSES 0
+#endif
 #define NO 0
 #define BORN 1
 #define FREEING 2
@@ -33,7 +37,7 @@ bit live = 1, parked = 1;
 bit entry = 0; byte ver = 0, einc = 0;         /* the name: SET?, version; ghost: of which incarnation */
 bit asked = 0;                                 /* P0's request to set it */
 byte inc = 0, bel[3], nbel = 0;                /* ghost */
-byte kills = KILLS, dkills = DKILLS, namings = NAMINGS;
+byte kills = KILLS, dkills = DKILLS, namings = NAMINGS, closes = CLOSES, moves = 0;
 bit killed[3], dead[3], rec[3], dkill;
 
 /* ghost: the object dies at this access */
@@ -96,7 +100,9 @@ proctype P0() { byte n = 0; bit last = 0, mine = 1;
         live = 1; mine = 1
      :: else
      fi
-  :: n == ALLOCS -> break
+  :: closes && mine ->                          /* what is parked is closed, then the span moves */
+     closes--; live = 0; parked = 0; moves++; mine = 0
+  :: n == ALLOCS && !(closes && mine) -> break
   :: timeout -> break
   od;
   skip
@@ -157,15 +163,31 @@ inline name_remove() {
 #endif
   if :: last -> d_step { dies(); live = 0 } :: else fi
 }
-/* what the dead p did to the word of a slot that is an object: live, not parked, then the CAS that confirms */
-inline recover(p) {
-#ifdef M_BLIND
-  if :: true ->
-#else
+/* live, not parked, live again, and the span did not move meanwhile: an object, at the second */
+inline exists() {
+  v = moves; ok = 0;
   if
   :: live ->
      if
      :: !parked ->
+#ifndef M_STRADDLE
+        if :: live -> if :: moves == v -> ok = 1 :: else fi :: else fi
+#else
+        ok = 1
+#endif
+     :: else
+     fi
+  :: else
+  fi
+}
+/* what the dead p did to the word of a slot that is an object, then the CAS that confirms */
+inline recover(p) {
+#ifdef M_BLIND
+  if :: true ->
+#else
+  exists();
+  if
+  :: ok ->
 #endif
         d_step { last = 0;
           if
@@ -180,8 +202,6 @@ inline recover(p) {
           fi }
         if :: last -> d_step { dies(); live = 0 } :: else fi
 #ifndef M_BLIND
-     :: else
-     fi
   :: else
 #endif
   fi;
@@ -191,18 +211,20 @@ inline recover(p) {
   fi;
   rec[p] = 1
 }
-proctype daemon() { bit ok = 0, last = 0;
+proctype daemon() { bit ok = 0, last = 0; byte v;
 restart:
   {
   /* what a daemon before this one left: the word is read last, for the slot may have been allocated since */
   if
 #ifdef M_WORDFIRST
   :: tag == FREEING && mover == D ->
-     if :: live -> if :: !parked -> d_step { dies(); live = 0 } :: else fi :: else fi
+     exists();
+     if :: ok -> d_step { dies(); live = 0 } :: else fi
 #else
-  :: live ->
+  :: true ->
+     exists();
      if
-     :: !parked -> if :: tag == FREEING && mover == D -> d_step { dies(); live = 0 } :: else fi
+     :: ok -> if :: tag == FREEING && mover == D -> d_step { dies(); live = 0 } :: else fi
      :: else
      fi
 #endif

@@ -23,7 +23,7 @@
 #ifndef SHM_HELD_H
 #define SHM_HELD_H
 
-#include "shm/segment.h"
+#include "shm/span.h"
 
 #define TAG_NO		0u
 #define TAG_BORN	1u
@@ -282,12 +282,25 @@ static inline bool held_find(const struct seg *sg, uint64_t off,
 	return held_beside(ret, off);
 }
 
-/* Is the slot an object, as of now? */
+/*
+ * Is the slot an object, at one instant between call and return?  A living owner may
+ * close the span meanwhile, and somebody take it: live and parked of two times would
+ * say so of a slot that never was one.  Again only if the span has moved.
+ */
 static inline bool held_exists(const struct seg *sg, const struct geom *g,
 			       uint32_t slot)
 {
-	return ld_sc(&geom_live(sg, g)[slot / 64]) >> slot % 64 & 1 && /* [L1] */
-	       !ld_rlx(&geom_parked(sg, g)[slot]);		/* [P1] */
+	_Atomic uint64_t *live = &geom_live(sg, g)[slot / 64];
+	uint64_t bit = 1ull << slot % 64, w;
+	bool yes;
+
+	do {
+		w = span_load(sg, g->id);
+		yes = ld_sc(live) & bit &&			/* [L1] */
+		      !ld_acq(&geom_parked(sg, g)[slot]) &&	/* [P1] */
+		      ld_sc(live) & bit;			/* [L1] */
+	} while (span_load(sg, g->id) != w);
+	return yes;
 }
 
 #endif

@@ -143,6 +143,11 @@
  *	A request.  The daemon grants first, then CASes DONE; if that fails (the
  *	client gave up waiting) it takes the grant back.  A restarted daemon takes
  *	back every GRANTED span and serves what is still POSTED.
+ *  [Q3]  header.serving          daemon, st_rel         its successor, ld_acq
+ *	Which name or channel's request it is at, and whether that was there before:
+ *	written before anything changes, cleared after DONE.  If the daemon dies in
+ *	between the next one serves that request before all others, or answers that it
+ *	is done.
  *  [Q2]  bell words, want words  anybody or_rel         daemon xchg_ar
  *	Hints; lost ones are found by the daemon's timer.
  *  [C1]  slot counters, tallies  the client, add_rlx,   tools, ld_rlx
@@ -296,6 +301,7 @@ struct sh_header {
 	_Atomic uint32_t daemon_pid;	/* (a) [H2] for people */
 	_Atomic uint32_t chan_top;	/* (a) [H1] channels below may be in use */
 	_Atomic uint64_t names_backed[32]; /* (a) [H1] bit: page has memory */
+	_Atomic uint64_t serving;	/* (a) [Q3] daemon/requests.c; 0: none */
 	struct sh_counters count;
 };
 

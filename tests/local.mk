@@ -23,6 +23,7 @@ UNIT_TESTS = \
 	%D%/unit/test_heap \
 	%D%/unit/test_held \
 	%D%/unit/test_held_recover \
+	%D%/unit/test_held_stale \
 	%D%/unit/test_held_threads \
 	%D%/unit/test_interrupted \
 	%D%/unit/test_kept \

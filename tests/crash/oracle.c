@@ -299,5 +299,11 @@ const char *oracle_judge(struct snap *s, void *arg)
 		return why;
 	if (rig_reopen(s->r))
 		return "the next daemon can't take the heap over";
+	if (o->sc->again) {
+		requests_serve_all(&s->r->h);
+		why = in_words(o, "new daemon", o->sc->again(o->a));
+		if (why)
+			return why;
+	}
 	return in_words(o, "new daemon", judge_recovered(o, s, true));
 }

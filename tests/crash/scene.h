@@ -64,6 +64,7 @@ struct scene {
 	void	 (*call)(struct act *a);	/* between the marks */
 	bool	 (*done)(struct act *a);	/* did the call go that way? */
 	const char *(*look)(struct act *a);	/* at each state, untouched */
+	const char *(*again)(struct act *a);	/* when the next daemon has it */
 };
 
 struct scene_list {

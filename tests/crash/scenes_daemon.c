@@ -188,6 +188,47 @@ static bool taken_back(struct act *a)
 	       !span_is(&a->r->sg, (span_id){ 1 }, SPAN_GRANTED, a->pv);
 }
 
+/* By b, so that a cell of v's would be served before. */
+static void ask_text(struct act *a, uint32_t op, uint32_t a0, uint32_t a1)
+{
+	a->cell = rig_post(a->r, a->pb, 2, op, a0, a1);
+	strcpy(a->cell->text, "one");
+	a->cell->value = 0x2001;
+}
+
+static void ask_name_setup(struct act *a)
+{
+	ask_text(a, OP_NAME_SET, 0, 0);
+}
+
+static void ask_unname_setup(struct act *a)
+{
+	if (names_set(&a->r->h, "one", 0x1001, false))
+		abort();
+	ask_text(a, OP_NAME_REMOVE, 0, 0);
+}
+
+static void ask_chan_setup(struct act *a)
+{
+	ask_text(a, OP_CHAN_OPEN, 2, CHAN_ONLY_NEW);
+}
+
+static void ask_unchan_setup(struct act *a)
+{
+	uint32_t i;
+
+	if (chan_open(&a->r->h, "one", 2, CHAN_ONLY_NEW, &i))
+		abort();
+	ask_text(a, OP_CHAN_REMOVE, 0, 0);
+}
+
+/* It is done once: the answer is that of the one who asked, whoever served it. */
+static const char *answered_again(struct act *a)
+{
+	return answered(a) ? NULL :
+	       "a request that was served is refused the next time";
+}
+
 static void call_return(struct act *a)
 {
 	uint64_t w = span_load(&a->r->sg, a->g.id);
@@ -205,16 +246,16 @@ static void return_setup(struct act *a)
 
 static void names_setup(struct act *a)
 {
-	names_set(&a->r->h, "one", 0x1001);
-	names_set(&a->r->h, "two", 0x1002);
-	names_set(&a->r->h, "three", 0x1003);
+	names_set(&a->r->h, "one", 0x1001, false);
+	names_set(&a->r->h, "two", 0x1002, false);
+	names_set(&a->r->h, "three", 0x1003, false);
 	names_remove(&a->r->h, "two");
 }
 
 static void call_names(struct act *a)
 {
-	NEED(a, !names_set(daemon_of(a), "one", 0x2001));
-	NEED(a, !names_set(daemon_of(a), "an object with a longer name", 0x3001));
+	NEED(a, !names_set(daemon_of(a), "one", 0x2001, false));
+	NEED(a, !names_set(daemon_of(a), "an object with a longer name", 0x3001, false));
 	NEED(a, !names_remove(daemon_of(a), "three"));
 	NEED(a, !names_remove(daemon_of(a), "one"));
 }
@@ -268,6 +309,14 @@ static const struct scene scenes[] = {
 	       .soak = true),
 	DAEMON("serve return", return_setup, call_return, .gain = 0),
 	DAEMON("names", names_setup, call_names, .gain = 0),
+	DAEMON("serve a name", ask_name_setup, call_serve, .done = answered,
+	       .again = answered_again),
+	DAEMON("serve a name's end", ask_unname_setup, call_serve,
+	       .done = answered, .again = answered_again),
+	DAEMON("serve a channel", ask_chan_setup, call_serve, .done = answered,
+	       .again = answered_again),
+	DAEMON("serve a channel's end", ask_unchan_setup, call_serve,
+	       .done = answered, .again = answered_again),
 	DAEMON("join", NULL, call_join, .gain = 0),
 	DAEMON("create", raw_setup, call_create, .raw = true),
 };

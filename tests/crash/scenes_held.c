@@ -265,7 +265,7 @@ static void moving(struct act *a, const struct geom *g, uint32_t slot,
 static void name_it(struct act *a, const char *name, const struct geom *g,
 		    uint32_t slot)
 {
-	if (names_set(&a->r->h, name, handle(a, g, slot)))
+	if (names_set(&a->r->h, name, handle(a, g, slot), false))
 		abort();
 }
 
@@ -286,11 +286,11 @@ static void call_names(struct act *a)
 {
 	struct heap *h = &a->r->h;
 
-	NEED(a, !names_set(h, "one", handle(a, &a->g, 0)));
-	NEED(a, names_set(h, "two", handle(a, &a->g, 0)) == -EBUSY);
-	NEED(a, !names_set(h, "one", 0x1001));
-	NEED(a, !names_set(h, "two", handle(a, &a->g, 0)));
-	NEED(a, !names_set(h, "one", handle(a, &a->g, 1)));
+	NEED(a, !names_set(h, "one", handle(a, &a->g, 0), false));
+	NEED(a, names_set(h, "two", handle(a, &a->g, 0), false) == -EBUSY);
+	NEED(a, !names_set(h, "one", 0x1001, false));
+	NEED(a, !names_set(h, "two", handle(a, &a->g, 0), false));
+	NEED(a, !names_set(h, "one", handle(a, &a->g, 1), false));
 	NEED(a, !names_remove(h, "two"));
 	NEED(a, !names_remove(h, "one"));
 }

@@ -6,6 +6,7 @@
  */
 #include "shm/handle.h"
 #include "shm/held.h"
+#include "shm/names.h"
 #include "tests/clientrig.h"
 #include "tests/unit/rig_test.h"
 
@@ -41,7 +42,7 @@ static void by_death(void **state)
 	rig_hold(r, &his, 1, q);
 	rig_hold(r, &his, 1, p);
 	rig_hold(r, &his, 2, p);
-	assert_int_equal(names_set(&r->h, "n", handle(r, &his, 2)), 0);
+	assert_int_equal(names_set(&r->h, "n", handle(r, &his, 2), false), 0);
 	assert_int_equal(held(r), 5);
 	reclaim_client(&r->h, p.slot);
 	assert_int_equal(held(r), 3);		/* two of q's, one of the name */
@@ -106,6 +107,25 @@ static void watched(void **state)
 	rig_free(r);
 }
 
+/* While an entry is replaced, HELD may stand beside the handle of a plain object. */
+static void plain_beside_held(struct clientrig *cr, mh_heap *late)
+{
+	void *p = mh_alloc_shared(late, 64);
+	struct sh_name *e;
+
+	assert_int_equal(mh_name_set(late, "plain", p), 0);
+	clientrig_pause(cr);
+	e = name_find(&cr->r->sg, "plain", NULL);
+	st_rel(&e->state, (ld_acq(&e->state) & ~3u) | NAME_HELD);
+	clientrig_resume(cr);
+	assert_ptr_equal(mh_name_get(late, "plain"), p);
+	clientrig_pause(cr);
+	st_rel(&e->state, (ld_acq(&e->state) & ~3u) | NAME_SET);
+	clientrig_resume(cr);
+	assert_int_equal(mh_name_remove(late, "plain"), 0);
+	mh_free(late, p);
+}
+
 /* Client slots from 96 on: shared objects only. */
 static void too_many_clients(void **state)
 {
@@ -130,7 +150,7 @@ static void too_many_clients(void **state)
 	}
 	assert_null(mh_name_get(late, "p"));
 	assert_int_equal(errno, EUSERS);
-	mh_free(late, mh_alloc_shared(late, 64));
+	plain_beside_held(cr, late);
 	clientrig_kill(cr, late);
 	clientrig_kill(cr, a);
 	clientrig_verify(cr);
@@ -196,7 +216,7 @@ static void words_that_cannot_be(void **state)
 	assert_fault(r, "is being born by client slot 3, which is free");
 	st_rlx(&word->hi, 0);
 	assert_int_equal(held(r), 1);
-	assert_int_equal(names_set(&r->h, "n", handle(r, &g, 0)), 0);
+	assert_int_equal(names_set(&r->h, "n", handle(r, &g, 0), false), 0);
 	assert_int_equal(held(r), 1);
 	st_rlx(&word->lo, 1ull << p.slot);
 	assert_fault(r, "which no name holds");

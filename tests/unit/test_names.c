@@ -55,10 +55,10 @@ static void set_get_remove(void **state)
 	memset(longest, 'y', 63);
 	assert_int_equal(get(r, "a"), 0);
 	assert_int_equal(names_remove(&r->h, "a"), -ENOENT);
-	assert_int_equal(names_set(&r->h, "", 1), -EINVAL);
-	assert_int_equal(names_set(&r->h, "a", 1), 0);
-	assert_int_equal(names_set(&r->h, longest, 2), 0);
-	assert_int_equal(names_set(&r->h, "a", 3), 0);		/* replaces */
+	assert_int_equal(names_set(&r->h, "", 1, false), -EINVAL);
+	assert_int_equal(names_set(&r->h, "a", 1, false), 0);
+	assert_int_equal(names_set(&r->h, longest, 2, false), 0);
+	assert_int_equal(names_set(&r->h, "a", 3, false), 0);		/* replaces */
 	assert_int_equal(get(r, "a"), 3);
 	assert_int_equal(get(r, longest), 2);
 	assert_sound(r);
@@ -82,18 +82,18 @@ static void full_table(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 16; i++) {
 		snprintf(text, sizeof(text), "n%u", i);
-		assert_int_equal(names_set(&r->h, text, i + 1), 0);
+		assert_int_equal(names_set(&r->h, text, i + 1, false), 0);
 	}
-	assert_int_equal(names_set(&r->h, "more", 1), -ENOSPC);
+	assert_int_equal(names_set(&r->h, "more", 1, false), -ENOSPC);
 	assert_int_equal(get(r, "more"), 0);	/* the probe ends */
-	assert_int_equal(names_set(&r->h, "n7", 77), 0);
+	assert_int_equal(names_set(&r->h, "n7", 77, false), 0);
 	for (unsigned i = 0; i < 16; i++) {
 		snprintf(text, sizeof(text), "n%u", i);
 		assert_int_equal(get(r, text), i == 7 ? 77 : i + 1);
 	}
 	assert_sound(r);
 	assert_int_equal(names_remove(&r->h, "n3"), 0);
-	assert_int_equal(names_set(&r->h, "more", 1), 0);
+	assert_int_equal(names_set(&r->h, "more", 1, false), 0);
 	assert_int_equal(get(r, "more"), 1);
 	assert_sound(r);
 	rig_free(r);
@@ -124,7 +124,7 @@ static void probes_go_on(void **state)
 	(void)state;
 	colliding(text, 5, 14);
 	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(names_set(&r->h, text[i], i + 1), 0);
+		assert_int_equal(names_set(&r->h, text[i], i + 1, false), 0);
 	assert_int_equal(names_remove(&r->h, text[0]), 0);
 	assert_int_equal(names_remove(&r->h, text[2]), 0);
 	assert_int_equal(count_phase(r, NAME_GONE), 2);
@@ -132,8 +132,8 @@ static void probes_go_on(void **state)
 	assert_int_equal(get(r, text[4]), 5);
 	assert_sound(r);
 	/* A name that is there is not set a second time in the gap before. */
-	assert_int_equal(names_set(&r->h, text[4], 55), 0);
-	assert_int_equal(names_set(&r->h, text[0], 11), 0);
+	assert_int_equal(names_set(&r->h, text[4], 55, false), 0);
+	assert_int_equal(names_set(&r->h, text[0], 11, false), 0);
 	assert_int_equal(get(r, text[0]), 11);
 	assert_int_equal(count_phase(r, NAME_GONE), 1);
 	assert_sound(r);
@@ -153,7 +153,7 @@ static void gone_becomes_empty(void **state)
 	(void)state;
 	colliding(text, 5, 13);
 	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(names_set(&r->h, text[i], i + 1), 0);
+		assert_int_equal(names_set(&r->h, text[i], i + 1, false), 0);
 	for (unsigned i = 0; i < 5; i++) {
 		assert_int_equal(names_remove(&r->h, text[step[i].remove]), 0);
 		assert_int_equal(count_phase(r, NAME_GONE), step[i].gone);
@@ -171,13 +171,13 @@ static void memory_on_use(void **state)
 
 	(void)state;
 	r->budget = 0;
-	assert_int_equal(names_set(&r->h, "a", 1), -ENOMEM);
+	assert_int_equal(names_set(&r->h, "a", 1, false), -ENOMEM);
 	assert_int_equal(get(r, "a"), 0);
 	assert_sound(r);
 	for (unsigned i = 0; i < 700; i++) {
 		snprintf(text, sizeof(text), "name%u", i);
 		r->budget = 4096;	/* an entry may lie on two pages */
-		set += !names_set(&r->h, text, i + 1);
+		set += !names_set(&r->h, text, i + 1, false);
 	}
 	assert_in_range(set, 690, 700);
 	assert_sound(r);
@@ -186,7 +186,7 @@ static void memory_on_use(void **state)
 	r->budget = UINT64_MAX;
 	for (unsigned i = 0; i < 700; i++) {
 		snprintf(text, sizeof(text), "name%u", i);
-		assert_int_equal(names_set(&r->h, text, i + 1), 0);
+		assert_int_equal(names_set(&r->h, text, i + 1, false), 0);
 	}
 	assert_sound(r);
 	assert_int_equal(r->report.names, 700);
@@ -214,7 +214,7 @@ static void change_the_entry(int sig)
 				  PROT_READ | PROT_WRITE))
 		abort();
 	if (names_remove(&faulting->h, old_name) ||
-	    (new_name[0] && names_set(&faulting->h, new_name, 2)))
+	    (new_name[0] && names_set(&faulting->h, new_name, 2, false)))
 		abort();
 	faulting = NULL;
 }
@@ -224,7 +224,7 @@ static bool read_while_it_changes(struct rig *r, char *text, uint64_t *handle)
 	struct sigaction act = { .sa_handler = change_the_entry }, was;
 	bool got;
 
-	assert_int_equal(names_set(&r->h, old_name, 1), 0);
+	assert_int_equal(names_set(&r->h, old_name, 1, false), 0);
 	assert_ptr_equal(&r->sg.names[STRADDLING].text[0], text_page(r));
 	assert_int_equal(sigaction(SIGSEGV, &act, &was), 0);
 	assert_int_equal(mprotect(text_page(r), 4096, PROT_NONE), 0);
@@ -286,7 +286,7 @@ static void reader_beside_writer(void **state)
 	for (unsigned i = 0; i < 20000 || ld_rlx(&reads) < 20000; i++) {
 		const char *name = i & 1 ? "the first of two" : "2nd";
 
-		assert_int_equal(names_set(&r->h, name, i), 0);
+		assert_int_equal(names_set(&r->h, name, i, false), 0);
 		assert_int_equal(names_remove(&r->h, name), 0);
 	}
 	st_rel(&stop, 1);
@@ -312,7 +312,7 @@ static void random_walk(void **state)
 
 		snprintf(text, sizeof(text), "name %u", k);
 		if (set)
-			assert_int_equal(names_set(&r->h, text, i + 1), 0);
+			assert_int_equal(names_set(&r->h, text, i + 1, false), 0);
 		else
 			assert_int_equal(names_remove(&r->h, text),
 					 model[k] ? 0 : -ENOENT);

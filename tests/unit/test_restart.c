@@ -20,7 +20,7 @@ static void restart_keeps(void **state)
 	rig_join(r);
 	reclaim_client(&r->h, 2);
 	id = grant(r, p);
-	assert_int_equal(names_set(&r->h, "a", 1), 0);
+	assert_int_equal(names_set(&r->h, "a", 1, false), 0);
 	heap_count(&r->h);
 	committed = r->sg.hdr->count.committed_bytes;
 	assert_int_equal(rig_reopen(r), 0);

@@ -44,8 +44,8 @@ static void zoo_make(struct zoo *z)
 	z->run = rig_run(r, z->q, 50);
 	assert_int_equal(span_new(&r->h, &w, SPAN_GRANTED, z->q, &z->granted,
 				  &reason), 0);
-	assert_int_equal(names_set(&r->h, "one", 1), 0);
-	assert_int_equal(names_set(&r->h, "two", 2), 0);
+	assert_int_equal(names_set(&r->h, "one", 1, false), 0);
+	assert_int_equal(names_set(&r->h, "two", 2, false), 0);
 	z->stripe = SHARED(SC_1K) * r->sg.geo.nstripes +
 		    (z->q.slot & (r->sg.geo.nstripes - 1));
 	assert_int_equal(r->sg.stripes[z->stripe].count, 2);

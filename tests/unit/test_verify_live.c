@@ -37,7 +37,7 @@ static void *daemon_life(void *arg)
 		heap_tick(&r->h);
 		snprintf(text, sizeof(text), "n%u", n % 20);
 		if (n & 64)
-			names_set(&r->h, text, n);
+			names_set(&r->h, text, n, false);
 		else
 			names_remove(&r->h, text);
 		if (client_join(&r->h, &dying))
