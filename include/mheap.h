@@ -168,7 +168,8 @@ MH_API void *mh_deref(mh_heap *h, mh_handle v);
  * returns; then its contents are there until this process drops it.
  *
  * mh_hold: -1: EINVAL not a held object, ESTALE nobody held it any more, EUSERS
- * this client's slot is above 95 (mh_info), ENOMEM, EDEADLK.
+ * this client's slot is above 95 (mh_info), ENOMEM, EDEADLK, EOVERFLOW two billion
+ * times by this process.
  * mh_drop: -1: EINVAL not a held object, or this process doesn't hold it,
  * EDEADLK.  Both work with MH_READONLY.
  */
@@ -192,8 +193,10 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * Channels: bounded queues of held objects, many to many, first in first out: what is
  * sent after another send has returned is received after that, whoever sent them.  A
  * message is always held by its sender, by the channel, or by its receiver: who is
- * killed or stopped at any instruction loses none, doubles none, and holds nobody up,
- * but one place may be out of use, until the others have come round to it.
+ * killed or stopped at any instruction loses none, doubles none, and holds nobody up.
+ * (A place where a stopped receiver stands is out of use until he has gone on and the
+ * others have come round to it; a wake that a stopped process owes comes after two
+ * seconds at most.)
  *
  * mh_chan_open: opens the channel of a name (1..63 bytes; a name space of its
  * own), or makes one of `capacity` places (1..1,024, rounded up to a power of
@@ -208,7 +211,7 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * a channel already, EPIPE the channel was removed, EDEADLK.
  *
  * mh_chan_recv: the next message, held by the caller.  NULL: ETIMEDOUT, EPIPE,
- * EUSERS, ENOMEM, EDEADLK.  The batches: how many they sent or got, at least one
+ * EUSERS, ENOMEM, EDEADLK, EOVERFLOW as mh_hold.  The batches: how many they sent or got, at least one
  * unless errno says why none; they wait for the first one only.
  *
  * mh_chan_fd: an eventfd that is readable while something may be received, for

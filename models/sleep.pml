@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sleep.pml: senders sleep at a channel that is full, and none of them sleeps on when there is room, whoever stands still
- * where.  The cells of order.pml, all of them FULL at first, and the futex of those who wait for room:
+/* sleep.pml: senders sleep at a channel that is full, and none of them sleeps on when there is room, once whoever took or
+ * sent a message has also woken.  (Who stands still with that undone owes a wake: then the turn of two seconds helps; so
+ * it does if two receivers stand still between claim and EMPTY, behind whom there is room that was passed over.)  The cells of order.pml, all of them FULL at first, and the futex of those who wait for room:
  *   sleeper   {count up, bit set} -> looks -> sleeps, if the word is as he left it
  *   receiver  cell EMPTY -> bit set? then {count up}, wakes one; if there was none, and the word is as he left it, bit off
  * A wake is for one cell that became EMPTY.  But a cell that was passed over may be EMPTY before it is of use: who is
