@@ -62,10 +62,11 @@ int main(int argc, char **argv)
 	if (!fork()) {
 		close(done[1]);
 		h = mh_attach(argv[1], 0);
-		if (!h || allocate(h, n, size, objects[1]))
-			_exit(1);
+		/* Before the other one can: its line is the second. */
 		printf("%d\n", getpid());
 		fflush(stdout);
+		if (!h || allocate(h, n, size, objects[1]))
+			_exit(1);
 		_exit(read(done[0], &c, 1) < 0 || mh_detach(h));
 	}
 	close(objects[1]);
