@@ -188,9 +188,14 @@ static void *send_batch(void *arg)
 {
 	struct sleeper *s = arg;
 	void *p[2] = { make(a, 1), s->p };
+	size_t sent;
 
 	st_rel(&s->tid, (int)syscall(SYS_gettid));
-	s->err = mh_chan_send_batch(s->c, p, 2, -1) == 2 ? 0 : errno;
+	sent = mh_chan_send_batch(s->c, p, 2, -1);
+	/* It waits for the first only; at the end of a turn that may be all. */
+	if (sent == 1)
+		sent += mh_chan_send_batch(s->c, p + 1, 1, -1);
+	s->err = sent == 2 ? 0 : errno;
 	return NULL;
 }
 
@@ -208,9 +213,14 @@ static void ages_after_a_wait(void **state)
 	while (now_ms() - asleep < 200)
 		sched_yield();
 	from = now_ms();
-	for (unsigned i = 0; i < CAPACITY; i++)
-		expect(in, i);
+	for (unsigned i = 0; i < CAPACITY - 1; i++) {
+		struct chan_msg m = claim();
+
+		empty(&m);
+	}
+	expect(in, CAPACITY - 1);	/* wakes him: there is room for both */
 	pthread_join(s.t, NULL);
+	assert_int_equal(s.err, 0);
 	sum = chan_sum(&in->ch);
 	assert_int_equal(sum.full, 2);
 	assert_true(sum.oldest_ms <= now_ms() - from + 20);	/* a coarse clock */
