@@ -68,7 +68,9 @@ void ahead_missed(struct heap *h, pgno start, npages n)
 {
 	struct ahead *a = &h->ahead;
 
-	if (n.n > UNIT_MAX || h->io.now_ns(h->io.arg) < a->rest_until)
+	/* A trim punches what a job brings, before anybody has it. */
+	if (h->force_scavenge || n.n > UNIT_MAX ||
+	    h->io.now_ns(h->io.arg) < a->rest_until)
 		return;
 	/* What lies ready below is in pieces that are too small. */
 	if (!a->target || start.n < a->from || start.n > a->to)

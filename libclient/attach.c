@@ -28,6 +28,8 @@ static void in_child(void)
 	for (unsigned i = 0; i < HEAPS_MAX; i++) {
 		mh_heap *h = &heaps[i];
 
+		/* The parent's: as long as they are open here it seems to be there. */
+		close_heap_fds(h);
 		if (h->attached)
 			continue;
 		h->arena = NULL;
@@ -173,9 +175,9 @@ mh_heap *mh_attach(const char *name, unsigned flags)
 	if (flags & ~(MH_START | MH_READONLY | MH_CHECKED))
 		return refuse_null(EINVAL, "mh_attach: flags 0x%x: MH_START, "
 				 "MH_READONLY and MH_CHECKED are known", flags);
-	pthread_once(&fork_once, watch_forks);
 	if (!begin())
 		return NULL;
+	pthread_once(&fork_once, watch_forks);
 	pthread_mutex_lock(&table);
 	h = attach(name, flags);
 	pthread_mutex_unlock(&table);

@@ -30,7 +30,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t now_ms(void)
+uint64_t now_ms(void)
 {
 	return now_ns() / 1000000;
 }

@@ -402,6 +402,7 @@ void mcache_drop(mh_heap *h, struct mcache *mc);
 int join_heap(mh_heap *h);		/* connect, map if need be, claim a slot */
 int reconnect(mh_heap *h);		/* the daemon was restarted */
 int part_heap(mh_heap *h);		/* BYE */
+uint64_t now_ms(void);			/* CLOCK_MONOTONIC */
 void chan_fds_stop(mh_heap *h);		/* chanfd.c: its threads use the heap */
 unsigned daemon_away(mh_heap *h);
 void unmap_heap(mh_heap *h);

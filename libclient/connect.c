@@ -86,13 +86,16 @@ static int dial(mh_heap *h, int *ret_fd)
 	return 0;
 }
 
+/* However often signals come. */
 static int wait_reply(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t end = now_ms() + REPLY_MS, now;
 	int r;
 
 	do {
-		r = poll(&p, 1, REPLY_MS);
+		now = now_ms();
+		r = poll(&p, 1, now < end ? (int)(end - now) : 0);
 	} while (r < 0 && errno == EINTR);
 	return r > 0 ? 0 : r < 0 ? -errno : -ETIMEDOUT;
 }

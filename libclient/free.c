@@ -48,11 +48,14 @@ static COLD void free_bad(mh_heap *h, void *p, int err)
 
 static COLD void free_settle(mh_heap *h, span_id id)
 {
+	int err = errno;
+
 	/* If not now (a signal handler), the daemon's sweep does it. */
-	if (!enter(h))
-		return;
-	freed_elsewhere(h, id);
-	leave();
+	if (enter(h)) {
+		freed_elsewhere(h, id);
+		leave();
+	}
+	errno = err;
 }
 
 /*

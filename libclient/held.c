@@ -87,11 +87,14 @@ int may_hold(mh_heap *h)
 
 static COLD void settle(mh_heap *h, span_id id)
 {
+	int err = errno;
+
 	/* If not now (a signal handler), the daemon's sweep does it. */
-	if (!enter_any(h))
-		return;
-	freed_elsewhere(h, id);
-	leave();
+	if (enter_any(h)) {
+		freed_elsewhere(h, id);
+		leave();
+	}
+	errno = err;
 }
 
 /* Room for one more in this thread's array. */

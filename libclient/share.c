@@ -142,17 +142,31 @@ static void *stale(mh_heap *h, mh_handle v)
 			 (unsigned long long)v);
 }
 
-/* Parked slots are free ones, though live. */
-static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
+/* As of one look, which is worth nothing if the span moves meanwhile. */
+static bool looks_there(mh_heap *h, const struct geom *g, uint32_t slot,
+			uint64_t w)
 {
-	uint64_t w = span_load(&h->sg, g->id);
-
 	if (span_state(w) == SPAN_FREE || span_state(w) == SPAN_GRANTED)
 		return false;
 	if (is_live(h, g, slot))
+		/* Parked slots are free ones, though live. */
 		return !spc_leased(g->spc) ||
-		       !ld_rlx(&geom_parked(&h->sg, g)[slot]);	/* [P1] */
+		       (!ld_acq(&geom_parked(&h->sg, g)[slot]) && /* [P1] */
+			is_live(h, g, slot));
 	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g);
+}
+
+/* An object, at one instant, of the span that the geometry is of (held_exists). */
+static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
+{
+	uint64_t w;
+	bool yes;
+
+	do {
+		w = span_load(&h->sg, g->id);
+		yes = looks_there(h, g, slot, w);
+	} while (span_load(&h->sg, g->id) != w);
+	return yes && geom_same(&h->sg, g);
 }
 
 void *mh_deref(mh_heap *h, mh_handle v)

@@ -245,6 +245,36 @@ static void a_trim_takes_it_all(void **state)
 	rig_free(r);
 }
 
+/*
+ * Somebody asks while a trim punches: a job for what may be asked next would be punched
+ * as well, and so the next one, without end.
+ */
+static void a_request_during_a_trim(void **state)
+{
+	struct rig *r = growing((struct rig_opts){ .reserve = 256 * MIB,
+						   .queued = true });
+	uint32_t reason, top;
+	unsigned jobs = 0;
+
+	(void)state;
+	take_until_job(r);
+	rig_end_jobs(r);
+	commit_scavenge(&r->h, true);
+	assert_true(r->h.force_scavenge && r->njobs);
+	assert_int_equal(take_span(r, &reason), -EAGAIN);
+	top = seg_page_top(&r->sg);
+	while (r->njobs && jobs++ < 100) {
+		rig_end_job(r, 0);
+		r->now += SECOND / 10;
+		heap_tick(&r->h);
+	}
+	assert_true(jobs < 100);
+	assert_false(r->h.force_scavenge);
+	assert_true(seg_page_top(&r->sg) <= top + MIB / PAGE_BYTES);
+	assert_sound(r);
+	rig_free(r);
+}
+
 /* A write that was cut short: what is there is used, the rest is not. */
 static void cut_short(void **state)
 {
@@ -473,6 +503,7 @@ int main(void)
 		cmocka_unit_test(the_scavenger_waits),
 		cmocka_unit_test(coming_pages_are_no_peak),
 		cmocka_unit_test(a_trim_takes_it_all),
+		cmocka_unit_test(a_request_during_a_trim),
 		cmocka_unit_test(cut_short),
 		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(failures_are_not_told),

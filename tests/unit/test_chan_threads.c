@@ -217,7 +217,7 @@ static void sleepers_are_woken(void **state)
 						r[i].c), 0);
 	}
 	for (unsigned i = 0; i < 400; i++) {
-		int64_t from = now_ms();
+		uint64_t from = now_ms();
 		unsigned n = i % 3 + 1;
 
 		for (unsigned k = 0; k < i % 7 * 2000; k++)

@@ -203,7 +203,7 @@ static void *send_batch(void *arg)
 static void ages_after_a_wait(void **state)
 {
 	struct sleeper s = { .c = out, .p = make(a, 2) };
-	int64_t from, asleep = now_ms();
+	uint64_t from, asleep = now_ms();
 	struct chan_sum sum;
 
 	(void)state;
@@ -242,7 +242,7 @@ static void fd_beside_a_receiver(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	for (unsigned i = 0; i < 8; i++) {
-		int64_t from;
+		uint64_t from;
 
 		s.tid = 0;
 		start(&s, recv_one);
@@ -268,7 +268,7 @@ static void fd_closed_beside_a_receiver(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 8; i++) {
 		mh_chan *c = open_chan(a, "c", 1);
-		int64_t from;
+		uint64_t from;
 
 		assert_true(mh_chan_fd(c) >= 0);
 		s.tid = 0;

@@ -4,6 +4,9 @@
  * handlers that call it again, a thread that is cancelled, a fork while another
  * thread attaches, an attach that fails half way.
  */
+#include <sys/time.h>
+#include <time.h>
+
 #include "tests/procs.h"
 #include "tests/unit/exact_test.h"
 
@@ -94,6 +97,42 @@ static void silent(int conn, unsigned n)
 	st_rel(&waiting, 1);
 	while (!ld_acq(&handled))
 		;
+}
+
+static void interrupted_often(int signo)
+{
+	(void)signo;
+}
+
+static int64_t seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* A daemon that says nothing, and a timer: the wait for an answer ends all the same. */
+static void timer_in_an_attach(void **state)
+{
+	const struct itimerval often = { { 1, 0 }, { 1, 0 } }, never = { 0 };
+	int64_t from = seconds();
+	struct server s;
+
+	(void)state;
+	st_rel(&handled, 0);
+	signal(SIGALRM, interrupted_often);
+	server_start(&s, silent, false);
+	setenv("MHEAP_SOCKET", s.path, 1);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	assert_null(mh_attach("exact", 0));
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_true(seconds() - from < 60);
+	signal(SIGALRM, SIG_DFL);
+	st_rel(&handled, 1);
+	server_stop(&s);
+	unsetenv("MHEAP_SOCKET");
 }
 
 static void *cancelled(void *arg)
@@ -231,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_RIG(handler_in_a_slow_path),
 		ON_RIG(handler_in_an_attach),
+		ON_RIG(timer_in_an_attach),
 		ON_RIG(cancelled_in_a_slow_path),
 		ON_RIG(fork_in_an_attach),
 		ON_RIG(failed_attach_unmaps),
