@@ -290,6 +290,9 @@ static void serve_again(struct heap *h, uint64_t was, uint32_t slot, uint32_t ce
 	struct request q;
 
 	request_read(h, slot, c, &q);
+	if (ld_acq(&c->word) != (uint32_t)(was >> 32) ||	/* [Q1] */
+	    !changes_text(&q))
+		return;			/* cancelled, and another one by now */
 	now = is_there(h, &q, &i);
 	if (q.op != OP_NAME_SET && before != now)
 		finish(h, c, (uint32_t)(was >> 32), &q, 0, i, 0);

@@ -99,15 +99,15 @@ void provision_all(struct heap *h)
 /* Large runs that somebody freed: what a stripe has of them is all that is. */
 static void take_large(struct heap *h, uint32_t spc)
 {
-	uint32_t n = central_listed(&h->sg, spc);
 	struct geom g;
 	unsigned busy;
 	bool low;
 
 	retire_begin(h);
-	/* One that is watched is LISTED again: no more than there were. */
-	while (n-- && central_pop(&h->sg, h->me, spc, &g, &low, &busy))
-		span_settle(h, &g, false);
+	/* One that is watched is LISTED again, but in no list: the sweep's matter. */
+	while (central_pop(&h->sg, h->me, spc, &g, &low, &busy))
+		if (!span_retire(h, &g))
+			span_dispose(&h->sg, &g, h->me);
 	retire_end(h);
 }
 

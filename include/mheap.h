@@ -182,7 +182,8 @@ MH_API int mh_drop(mh_heap *h, void *p);
  * then gives NULL, ESTALE.  A held object has one name at most (else EBUSY), is
  * held by it, and mh_name_get gives it held by the caller, who drops it.  ENOENT
  * no such name, ENOSPC table full, EINVAL bad name, ESTALE nobody holds it any
- * more, EUSERS as mh_hold, ETIMEDOUT the daemon, who keeps the names, is away.
+ * more, EUSERS and EOVERFLOW as mh_hold, ETIMEDOUT the daemon, who keeps the names,
+ * is away.
  * mh_name_get needs no daemon.
  */
 MH_API int mh_name_set(mh_heap *h, const char *name, void *p);

@@ -25,6 +25,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void in_child(void)
 {
 	table = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	chan_fds_in_child();
 	for (unsigned i = 0; i < HEAPS_MAX; i++) {
 		mh_heap *h = &heaps[i];
 

@@ -30,7 +30,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-uint64_t now_ms(void)
+uint64_t mono_ms(void)
 {
 	return now_ns() / 1000000;
 }
@@ -155,7 +155,7 @@ static bool answered_soon(struct sh_cell *cell, uint32_t word)
 /* 0: done, be it at the last moment; -ETIMEDOUT, -ESHUTDOWN: cancelled. */
 static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 {
-	uint64_t end = now_ms() + DAEMON_WAIT_MS;
+	uint64_t end = mono_ms() + DAEMON_WAIT_MS;
 	unsigned turn = TURN_MS;
 	uint32_t seen;
 	int r;
@@ -168,7 +168,7 @@ static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
 			break;
 		away = look_after_daemon(h);
 		ring_again(h);
-		r = away < 0 ? away : now_ms() >= end ? -ETIMEDOUT : 0;
+		r = away < 0 ? away : mono_ms() >= end ? -ETIMEDOUT : 0;
 		/* [Q1] gives up, unless the answer came first: it is taken. */
 		seen = word;
 		if (r && cas_ar(&cell->word, &seen, (word & ~3u) | CELL_IDLE))
@@ -197,7 +197,7 @@ static int call_failed(mh_heap *h, const struct call *c, int err)
 		"this client's quota of spans is used up (--quota-spans)" };
 	unsigned r = c->reason < 6 ? c->reason : 0;
 
-	if (err == -ENOMEM && PROBE_ON(oom))
+	if (err == -ENOMEM && c->op == OP_ALLOC && PROBE_ON(oom))
 		seen_oom(h, c);
 	if (err == -ENOMEM)
 		refuse(ENOMEM, "heap %s: out of memory: %s", h->name, why[r]);
@@ -224,7 +224,7 @@ static void count_call(mh_heap *h, uint64_t ms)
 int call_daemon(mh_heap *h, struct call *c, bool nowait)
 {
 	struct seen s = seen_begin(PROBE_ON(call_done));
-	uint64_t began = now_ms();
+	uint64_t began = mono_ms();
 	struct sh_cell *cell;
 	uint32_t i, word;
 	int away, r;
@@ -249,6 +249,6 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 	if (s.on)
 		PROBE_FIRE(call_done, c->op, seen_ns(&s), i, c->value, c->result,
 			   (uint64_t)-r);
-	count_call(h, now_ms() - began);
+	count_call(h, mono_ms() - began);
 	return r ? call_failed(h, c, r) : 0;
 }

@@ -15,9 +15,9 @@
  * makes it UNSET has emptied what that one wrote (models/fd.pml).
  * As the thread may have been woken in place of a receiver, it wakes another.
  *
- * Locks: rights.calls while a watch is made or goes.  A forked child has no such
- * thread, and makes its own.  A detach ends the threads; the descriptors are there
- * until the channels are closed.
+ * Locks: `watching`, while a watch is made or goes.  A forked child has no such thread,
+ * closes the parent's descriptors at once, and makes its own.  A detach ends the threads;
+ * the descriptors are there until the channels are closed.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -39,11 +39,14 @@ enum { UNSET, SETTING, SET, STOP };	/* in state, beside the turn */
 struct chan_watch {
 	mh_chan		*c;
 	pthread_t	 thread;
-	pid_t		 pid;		/* of the process that has the thread; 0: none */
-	struct chan_watch *next;	/* of the heap's, rights.calls */
-	int		 fd;
+	_Atomic pid_t	 pid;		/* [A1] of who has the thread; 0: none */
+	struct chan_watch *_Atomic next;	/* [A1] */
+	int		 fd;		/* -1: none */
 	_Atomic uint32_t state;		/* [A1] futex: turn << 2 | UNSET ... */
 };
+
+static pthread_mutex_t watching = PTHREAD_MUTEX_INITIALIZER;
+static struct chan_watch *_Atomic watches;	/* [A1] all of the process */
 
 static void wake_watch(struct chan_watch *w)
 {
@@ -124,69 +127,58 @@ static int start_thread(struct chan_watch *w)
 	return r;
 }
 
-static struct chan_watch *watch_new(mh_chan *c)
+/* An eventfd, and a thread of this process.  Watching. */
+static int watch_start(struct chan_watch *w)
 {
-	struct chan_watch *w = calloc(1, sizeof(*w));
+	const char *name = w->c->h->name;
 
-	if (!w)
-		return refuse_null(ENOMEM, "no memory for a channel's watch");
-	w->c = c;
-	w->pid = getpid();
 	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->fd >= 0 && !start_thread(w))
-		return w;
-	refuse(w->fd < 0 ? errno : EAGAIN, "heap %s: mh_chan_fd: no %s to be had",
-	       c->h->name, w->fd < 0 ? "file descriptor is" : "thread is");
-	if (w->fd >= 0)
+	if (w->fd < 0)
+		return refuse(errno, "heap %s: mh_chan_fd: no file descriptor is "
+			      "to be had", name);
+	st_rel(&w->state, UNSET);				/* [A1] */
+	if (start_thread(w)) {
 		close(w->fd);
-	free(w);
-	return NULL;
+		w->fd = -1;
+		return refuse(EAGAIN, "heap %s: mh_chan_fd: no thread is to be "
+			      "had", name);
+	}
+	st_rel(&w->pid, getpid());				/* [A1] last */
+	return 0;
 }
 
-/* rights.calls held */
-static void watch_free(struct chan_watch *w)
-{
-	struct chan_watch **at = &w->c->h->watches;
-
-	while (*at && *at != w)
-		at = &(*at)->next;
-	if (*at)
-		*at = w->next;
-	st_rel(&w->c->watch, NULL);				/* [A1] */
-	close(w->fd);
-	free(w);
-}
-
-/* rights.calls held */
+/* One for each handle, until that is closed.  Watching. */
 static struct chan_watch *watch_of(mh_chan *c)
 {
 	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
 
-	if (w && w->pid == getpid())
-		return w;
 	if (w)
-		watch_free(w);		/* a parent's has no thread here */
-	w = watch_new(c);
-	if (w) {
-		w->next = c->h->watches;
-		c->h->watches = w;
-		st_rel(&c->watch, w);				/* [A1] */
-	}
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return refuse_null(ENOMEM, "no memory for a channel's watch");
+	w->c = c;
+	w->fd = -1;
+	w->next = ld_acq(&watches);				/* [A1] */
+	st_rel(&watches, w);					/* [A1] */
+	st_rel(&c->watch, w);					/* [A1] */
 	return w;
 }
 
 int mh_chan_fd(mh_chan *c)
 {
 	struct chan_watch *w;
+	int fd;
 
 	if (chan_usable(c) || !begin())
 		return -1;
 	note_chan(c);		/* a wake may be its thread's when we die */
-	pthread_mutex_lock(&c->h->r->calls);
+	pthread_mutex_lock(&watching);
 	w = watch_of(c);
-	pthread_mutex_unlock(&c->h->r->calls);
+	fd = !w || (ld_acq(&w->pid) != getpid() && watch_start(w)) ? -1 : w->fd; /* [A1] */
+	pthread_mutex_unlock(&watching);
 	leave();
-	return w ? w->fd : -1;
+	return fd;
 }
 
 /* A receive found nothing: no more readable, until the thread has looked again. */
@@ -196,7 +188,7 @@ void chan_fd_clear(mh_chan *c)
 	uint32_t state;
 	eventfd_t n;
 
-	if (!w || w->pid != getpid())
+	if (!w || ld_acq(&w->pid) != getpid())			/* [A1] */
 		return;
 	state = ld_acq(&w->state);				/* [A1] */
 	while ((state & TAG_MASK) == SETTING || (state & TAG_MASK) == SET) {
@@ -208,30 +200,60 @@ void chan_fd_clear(mh_chan *c)
 	}
 }
 
+/* Watching. */
 static void stop_thread(struct chan_watch *w)
 {
-	if (w->pid != getpid())
+	if (ld_acq(&w->pid) != getpid())			/* [A1] */
 		return;
 	xchg_sc(&w->state, STOP);				/* [A1] */
 	wake_watch(w);
 	pthread_join(w->thread, NULL);
-	w->pid = 0;
+	st_rel(&w->pid, 0);					/* [A1] */
+}
+
+/* Watching. */
+static void unlink_watch(struct chan_watch *w)
+{
+	struct chan_watch *_Atomic *at = &watches;
+
+	while (ld_acq(at) != w)					/* [A1] */
+		at = &ld_acq(at)->next;				/* [A1] */
+	st_rel(at, ld_acq(&w->next));				/* [A1] */
 }
 
 void chan_fd_close(mh_chan *c)
 {
-	struct chan_watch *w = ld_acq(&c->watch);		/* [A1] */
+	struct chan_watch *w;
 
-	if (!w)
-		return;
-	stop_thread(w);
-	pthread_mutex_lock(&c->h->r->calls);
-	watch_free(w);
-	pthread_mutex_unlock(&c->h->r->calls);
+	pthread_mutex_lock(&watching);
+	w = ld_acq(&c->watch);					/* [A1] */
+	if (w) {
+		stop_thread(w);
+		unlink_watch(w);
+		if (w->fd >= 0)
+			close(w->fd);
+		free(w);
+	}
+	pthread_mutex_unlock(&watching);
 }
 
 void chan_fds_stop(mh_heap *h)
 {
-	for (struct chan_watch *w = h->watches; w; w = w->next)
-		stop_thread(w);
+	pthread_mutex_lock(&watching);
+	for (struct chan_watch *w = ld_acq(&watches); w; w = ld_acq(&w->next)) /* [A1] */
+		if (w->c->h == h)
+			stop_thread(w);
+	pthread_mutex_unlock(&watching);
+}
+
+/* While the numbers are those of the eventfds still. */
+void chan_fds_in_child(void)
+{
+	watching = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	for (struct chan_watch *w = ld_acq(&watches); w; w = ld_acq(&w->next)) { /* [A1] */
+		if (w->fd >= 0)
+			close(w->fd);
+		w->fd = -1;
+		st_rel(&w->pid, 0);				/* [A1] */
+	}
 }

@@ -165,7 +165,6 @@ struct mh_heap {
 	ino_t		 heap_ino;
 	char		*pt_map;	/* pt, leased, populated: their memory */
 	uint64_t	 pt_bytes;
-	struct chan_watch *watches;	/* chanfd.c */
 	_Atomic uint32_t *populated;	/* [A1] per span id: generation */
 	struct holds	*_Atomic *holds;	/* [A1] likewise: held.h */
 	char		*chunks[CHUNKS_MAX];
@@ -402,8 +401,9 @@ void mcache_drop(mh_heap *h, struct mcache *mc);
 int join_heap(mh_heap *h);		/* connect, map if need be, claim a slot */
 int reconnect(mh_heap *h);		/* the daemon was restarted */
 int part_heap(mh_heap *h);		/* BYE */
-uint64_t now_ms(void);			/* CLOCK_MONOTONIC */
+uint64_t mono_ms(void);			/* CLOCK_MONOTONIC */
 void chan_fds_stop(mh_heap *h);		/* chanfd.c: its threads use the heap */
+void chan_fds_in_child(void);
 unsigned daemon_away(mh_heap *h);
 void unmap_heap(mh_heap *h);
 void close_heap_fds(mh_heap *h);

@@ -90,11 +90,11 @@ static int dial(mh_heap *h, int *ret_fd)
 static int wait_reply(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t end = now_ms() + REPLY_MS, now;
+	uint64_t end = mono_ms() + REPLY_MS, now;
 	int r;
 
 	do {
-		now = now_ms();
+		now = mono_ms();
 		r = poll(&p, 1, now < end ? (int)(end - now) : 0);
 	} while (r < 0 && errno == EINTR);
 	return r > 0 ? 0 : r < 0 ? -errno : -ETIMEDOUT;

@@ -46,7 +46,8 @@
  *	the whole of share and of free: there is no half-done state.  (A run's owner
  *	that finds it clear makes the next object of it.)
  *  [P1]  parked byte             owner, or who frees,   recovery, owner,
- *                                st_rlx                 who frees, ld_rlx
+ *                                st_rlx; held objects'  who frees, ld_rlx;
+ *                                unpark st_rel          beside the owner ld_acq
  *	Free in whose hands: parked.h.  The owner sets it before live at open and
  *	harvest.  Who frees another's small object may borrow the slot: its mark,
  *	while live is set, by the right to free it; then its array.  Cleared

@@ -29,15 +29,15 @@ static bool chan_now(const struct seg *sg, uint32_t i, struct chan_now *ret)
 	if (!chan_view(sg, i, &ch))
 		return false;
 	state = chan_state(&ch);
-	if (state >> 2 != ch.version || !chan_name(sg, i, ret->name) ||
-	    chan_state(&ch) != state)
-		return false;		/* it is being made or removed */
+	/* False here or below: it is being made or removed. */
+	if (state >> 2 != ch.version || !chan_name(sg, i, ret->name))
+		return false;
 	ret->index = i;
 	ret->capacity = ch.order.mask + 1;
 	ret->sum = chan_sum(&ch);
 	ret->senders_wait = ld_sc(&ch.c->room) & 1;		/* [M3] */
 	ret->receivers_wait = ld_sc(&ch.c->items) & 1;		/* [M3] */
-	return true;
+	return chan_state(&ch) == state;
 }
 
 static const char *who_waits(const struct chan_now *c)

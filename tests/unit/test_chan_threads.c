@@ -217,7 +217,7 @@ static void sleepers_are_woken(void **state)
 						r[i].c), 0);
 	}
 	for (unsigned i = 0; i < 400; i++) {
-		uint64_t from = now_ms();
+		uint64_t from = mono_ms();
 		unsigned n = i % 3 + 1;
 
 		for (unsigned k = 0; k < i % 7 * 2000; k++)
@@ -227,7 +227,7 @@ static void sleepers_are_woken(void **state)
 		sent += n;
 		while (ld_acq(&woken) < sent)
 			sched_yield();
-		slow += now_ms() - from > 1000;
+		slow += mono_ms() - from > 1000;
 	}
 	assert_true(slow < 4);
 	for (unsigned i = 0; i < PAIRS; i++)
