@@ -212,8 +212,8 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * a channel already, EPIPE the channel was removed, EDEADLK.
  *
  * mh_chan_recv: the next message, held by the caller.  NULL: ETIMEDOUT, EPIPE,
- * EUSERS, ENOMEM, EDEADLK, EOVERFLOW as mh_hold.  The batches: how many they sent or got, at least one
- * unless errno says why none; they wait for the first one only.
+ * EUSERS, ENOMEM, EDEADLK, EOVERFLOW as mh_hold.  The batches: how many they sent
+ * or got, at least one unless errno says why none; they wait for the first one only.
  *
  * mh_chan_fd: an eventfd that is readable while something may be received, for
  * poll, epoll and io_uring; of the handle, closed with it, not to be read.  When it

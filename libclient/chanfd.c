@@ -175,7 +175,8 @@ int mh_chan_fd(mh_chan *c)
 	note_chan(c);		/* a wake may be its thread's when we die */
 	pthread_mutex_lock(&watching);
 	w = watch_of(c);
-	fd = !w || (ld_acq(&w->pid) != getpid() && watch_start(w)) ? -1 : w->fd; /* [A1] */
+	fd = w && (ld_acq(&w->pid) == getpid() || !watch_start(w)) ?	/* [A1] */
+	     w->fd : -1;
 	pthread_mutex_unlock(&watching);
 	leave();
 	return fd;

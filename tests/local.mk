@@ -10,6 +10,7 @@ UNIT_TESTS = \
 	%D%/multi/test_surroundings \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
+	%D%/unit/test_ahead_trim \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
@@ -62,6 +63,7 @@ UNIT_TESTS = \
 TSAN_TESTS = \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
+	%D%/unit/test_ahead_trim \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
@@ -264,6 +266,7 @@ TEST_FILES = \
 	%D%/unit/pagebits_test.h \
 	%D%/unit/pages_test.h \
 	%D%/unit/fates.h \
+	%D%/unit/ahead_test.h \
 	%D%/unit/held_test.h \
 	%D%/unit/central_test.h \
 	%D%/unit/rig_test.h \

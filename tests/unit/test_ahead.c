@@ -3,81 +3,7 @@
  * test_ahead.c - memory before it is asked for: how much, when it ends, what it
  * yields to, and that nobody is told of its failures.
  */
-#include "tests/unit/rig_test.h"
-
-#define SECOND		1000000000ull
-#define JOB		(MIB / 8 / PAGE_BYTES)	/* of a small heap */
-#define JOB_MOST	(MIB / PAGE_BYTES)
-#define SPAN		4u		/* pages of a span of SC_1K */
-
-static struct party taker;
-
-static int take_span(struct rig *r, uint32_t *ret_reason)
-{
-	struct span_wish w = { .spc = OWNED(SC_1K) };
-	span_id id;
-	int err = span_new(&r->h, &w, SPAN_OWNED, taker, &id, ret_reason);
-
-	ahead_go(&r->h);
-	return err;
-}
-
-static struct rig *rig_with_taker(struct rig_opts o)
-{
-	struct rig *r = rig_of(o);
-
-	taker = rig_join(r);
-	return r;
-}
-
-/* Takes spans until one has to wait; how many it got. */
-static unsigned take_all(struct rig *r, unsigned most)
-{
-	uint32_t reason;
-	unsigned n = 0;
-
-	while (n < most && !take_span(r, &reason))
-		n++;
-	return n;
-}
-
-static struct rig *growing(struct rig_opts o)
-{
-	struct rig *r = rig_with_taker(o);
-	uint32_t reason;
-
-	if (o.queued) {
-		assert_int_equal(take_span(r, &reason), -EAGAIN);
-		rig_end_jobs(r);
-	}
-	assert_int_equal(take_span(r, &reason), 0);
-	rig_end_jobs(r);
-	return r;
-}
-
-/* Takes spans until there is a job, and nobody who waits for it; how many. */
-static unsigned take_until_job(struct rig *r)
-{
-	uint32_t reason;
-	unsigned n = 0;
-
-	while (!r->njobs) {
-		assert_int_equal(take_span(r, &reason), 0);
-		n++;
-	}
-	return n;
-}
-
-static uint32_t ready(const struct rig *r)
-{
-	return pages_free_committed(r->h.pages).n;
-}
-
-static void pass(struct rig *r, uint64_t ns)
-{
-	r->now += ns;
-	heap_tick(&r->h);
-}
+#include "tests/unit/ahead_test.h"
 
 /* The first span waits for a small job; then there is more than it needs. */
 static void growth_begins_with_a_miss(void **state)
@@ -222,56 +148,6 @@ static void coming_pages_are_no_peak(void **state)
 	ahead_stop(&r->h);
 	assert_in_range(scavenge_goal(&r->h.scav).n, used, used + 16);
 	rig_end_jobs(r);
-	rig_free(r);
-}
-
-/* A trim returns what lies ready, and what comes too late for it. */
-static void a_trim_takes_it_all(void **state)
-{
-	struct rig *r = growing((struct rig_opts){ .reserve = 64 * MIB,
-						   .queued = true });
-
-	(void)state;
-	take_until_job(r);
-	assert_true(r->h.ahead.in_flight > 0);
-	commit_scavenge(&r->h, true);
-	assert_true(r->h.force_scavenge);
-	rig_end_jobs(r);
-	assert_false(r->h.force_scavenge);
-	assert_int_equal(ready(r), 0);
-	assert_int_equal(r->piece[SEG_ARENA].nbacked,
-			 pages_in_use(r->h.pages).n);
-	assert_sound(r);
-	rig_free(r);
-}
-
-/*
- * Somebody asks while a trim punches: a job for what may be asked next would be punched
- * as well, and so the next one, without end.
- */
-static void a_request_during_a_trim(void **state)
-{
-	struct rig *r = growing((struct rig_opts){ .reserve = 256 * MIB,
-						   .queued = true });
-	uint32_t reason, top;
-	unsigned jobs = 0;
-
-	(void)state;
-	take_until_job(r);
-	rig_end_jobs(r);
-	commit_scavenge(&r->h, true);
-	assert_true(r->h.force_scavenge && r->njobs);
-	assert_int_equal(take_span(r, &reason), -EAGAIN);
-	top = seg_page_top(&r->sg);
-	while (r->njobs && jobs++ < 100) {
-		rig_end_job(r, 0);
-		r->now += SECOND / 10;
-		heap_tick(&r->h);
-	}
-	assert_true(jobs < 100);
-	assert_false(r->h.force_scavenge);
-	assert_true(seg_page_top(&r->sg) <= top + MIB / PAGE_BYTES);
-	assert_sound(r);
 	rig_free(r);
 }
 
@@ -502,8 +378,6 @@ int main(void)
 		cmocka_unit_test(the_rest_is_returned),
 		cmocka_unit_test(the_scavenger_waits),
 		cmocka_unit_test(coming_pages_are_no_peak),
-		cmocka_unit_test(a_trim_takes_it_all),
-		cmocka_unit_test(a_request_during_a_trim),
 		cmocka_unit_test(cut_short),
 		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(failures_are_not_told),
