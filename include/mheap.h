@@ -69,7 +69,7 @@ MH_API mh_heap *mh_attach(const char *name, unsigned flags);
 /*
  * Undoes one mh_attach.  The last one frees this process's owned objects,
  * unmaps the heap and tells the daemon.  No other thread may be using the
- * handle.  -1: EINVAL not an attached heap, ETIMEDOUT the daemon is away (the
+ * handle (one that ends meanwhile is waited for).  -1: EINVAL not an attached heap, ETIMEDOUT the daemon is away (the
  * heap is unmapped all the same, and reclaimed when this process ends).
  */
 MH_API int mh_detach(mh_heap *h);
@@ -156,7 +156,11 @@ MH_API int mh_share(mh_heap *h, void *p);
  */
 MH_API mh_handle mh_handle_of(mh_heap *h, const void *p);
 
-/* NULL: ESTALE the object is gone (or owned by another), EINVAL no handle. */
+/*
+ * NULL: ESTALE the object is gone (or owned by another), EINVAL no handle.  An object
+ * that this process freed itself, in a span of its own, may seem to be there while its
+ * memory waits in a thread's cache to be used again.
+ */
 MH_API void *mh_deref(mh_heap *h, mh_handle v);
 
 /*

@@ -2,7 +2,7 @@
 /*
  * attach.c - handles.  They live in a table for the life of the process and are
  * reused, so a stale one is an error and never a wild pointer.
- * Lock: `table`, over attach and detach as a whole.
+ * Locks: `table`, over attach and detach as a whole; `ending` of a handle.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ static void in_child(void)
 
 		/* The parent's: as long as they are open here it seems to be there. */
 		close_heap_fds(h);
+		h->ending = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 		if (h->attached)
 			continue;
 		h->arena = NULL;
@@ -188,7 +189,9 @@ mh_heap *mh_attach(const char *name, unsigned flags)
 
 /*
  * What this process owns goes back by the recovery rule, as if it had died: it
- * unmaps the heap and tells the daemon, who reclaims the slot.
+ * unmaps the heap and tells the daemon, who reclaims the slot.  Threads that have
+ * ended may be giving back what they had: they are waited for, and the next find
+ * nothing to give.
  */
 static int last_detach(mh_heap *h)
 {
@@ -196,8 +199,10 @@ static int last_detach(mh_heap *h)
 	int r = 0;
 
 	chan_fds_stop(h);
+	pthread_mutex_lock(&h->ending);
 	h->attached = false;
 	st_rel(&h->r->live, 0);					/* [A1] */
+	pthread_mutex_unlock(&h->ending);
 	if (h->heap_map)
 		unmap_heap(h);
 	h->bytes = 0;

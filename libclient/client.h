@@ -11,12 +11,9 @@
  * child it reads as zero, which is "nothing is mine": arrays are empty and full
  * at once, no page is ours, and the first slow path joins anew.
  *
- * Page table word:  pspan address << 16 | index of the class's array * 8, its
- * offset in the fields of struct arrays.  0: not mine.  Index 0 is empty and
- * full for ever, so such a page's frees go the slow way, which looks again under
- * the lock.
- *
- * Locks, outermost first (all private to the process, all in wiped memory):
+ * Locks, outermost first (all private to the process, and but for the first in wiped
+ * memory):
+ *	ending		a detach, and what a thread that ends gives back
  *	rights.join	joining and reconnecting; file descriptors
  *	pclass.lock	the class's spans; page table words of its pages
  *	rights.pool	memory for pspans and mcaches
@@ -85,7 +82,7 @@ struct pspan {
 	uint32_t	 spc;		/* never changes */
 	_Atomic uint64_t *live;
 	_Atomic uint64_t *bits;		/* [A1] free in this process's hands */
-	_Atomic uint64_t *known;	/* [A1] shared by us, not harvested; or NULL */
+	_Atomic uint64_t *_Atomic known; /* [A1] shared by us, not harvested; or NULL */
 	uint32_t	 words;		/* that bits (and known) have room for */
 	uint32_t	 nfree;
 	struct pspan	*next, *prev;
@@ -158,6 +155,7 @@ struct mh_heap {
 	unsigned	 flags, refs, index;
 	uint32_t	 serial;
 	bool		 attached;
+	pthread_mutex_t	 ending;
 	char		 name[64];
 	char		 socket_path[108];
 	struct fd_id	 sock, bell;
@@ -190,104 +188,6 @@ struct tls {
 };
 extern __thread struct tls tls __attribute__((visibility("hidden")));
 
-static inline struct pspan *pt_pspan(uint64_t w)
-{
-	return (struct pspan *)(uintptr_t)(w >> 16);
-}
-
-static inline uint64_t pt_word(const struct pspan *ps, uint32_t array)
-{
-	return (uint64_t)(uintptr_t)ps << 16 | array * sizeof(char *);
-}
-
-/* [A1] acquire and release: who finds a span's word finds the pspan filled. */
-static inline uint64_t pt_load(const mh_heap *h, uint64_t page)
-{
-	return ld_acq(&h->pt[page]);				/* [A1] */
-}
-
-/*
- * The low half-word alone of an arena address's page: all that the free of an
- * owned object needs.  Each instruction between p and the array's top is paid
- * for by alloc+free pairs: hence an origin in place of a subtraction.
- */
-static inline uint16_t pt_array(const mh_heap *h, const void *p)
-{
-	uintptr_t at = h->pt_origin + ((uintptr_t)p >> PAGE_SHIFT) * 8;
-
-	return ld_acq((_Atomic uint16_t *)at);			/* [A1] */
-}
-
-static inline uint64_t leased_load(const mh_heap *h, const void *p)
-{
-	uintptr_t at = h->leased_origin + ((uintptr_t)p >> PAGE_SHIFT) * 8;
-
-	return ld_rlx((_Atomic uint64_t *)at);			/* [A1] */
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pt_array");
-
-/*
- * Second word of a leased page: address of its span's parked bytes << 16 | size
- * class << 8 | which of the span's pages it is.  All that a free needs.
- */
-static inline uint64_t leased_word(const struct pspan *ps, uint32_t page)
-{
-	return (uint64_t)(uintptr_t)ps->parked << 16 |
-	       spc_size_class(ps->spc) << 8 | page;
-}
-
-/*
- * ... of a page of a mixed span of small objects: address of its live words,
- * MIXED, size class, its pages less one, which of them it is.
- */
-#define MIXED		0x8000u
-
-static inline uint64_t mixed_word(const struct pspan *ps, uint32_t page)
-{
-	return (uint64_t)(uintptr_t)ps->live << 16 | MIXED |
-	       spc_size_class(ps->spc) << 8 | (ps->g.len.n - 1) << 4 | page;
-}
-
-_Static_assert(SC_MAX_PAGES <= 16 && SC_LAST_SMALL < 128, "mixed_word");
-
-static inline uint32_t mixed_class(uint64_t w)
-{
-	return (uint32_t)w >> 8 & 0x7f;
-}
-
-/* Slot that starts at p, on such a page; false: none does. */
-static inline bool mixed_slot(uint64_t w, const void *p, uint32_t *ret_slot)
-{
-	uint32_t sc = mixed_class(w);
-	uint32_t off = ((uint32_t)w & 15) << PAGE_SHIFT |
-		       ((uint32_t)(uintptr_t)p & (PAGE_BYTES - 1));
-
-	return sc_slot_start(sc, off, ret_slot) && off + sc_size(sc) <=
-	       (((uint32_t)w >> 4 & 15) + 1) << PAGE_SHIFT;
-}
-
-static inline uint32_t leased_class(uint64_t w)
-{
-	return (uint8_t)(w >> 8);
-}
-
-static inline _Atomic uint8_t *leased_parked(uint64_t w)
-{
-	return (_Atomic uint8_t *)(uintptr_t)(w >> 16);
-}
-
-static inline uint32_t leased_offset(uint64_t w, const void *p)
-{
-	return (uint32_t)(uint8_t)w << PAGE_SHIFT |
-	       ((uint32_t)(uintptr_t)p & (PAGE_BYTES - 1));
-}
-
-static inline void pt_store(mh_heap *h, uint64_t page, uint64_t w)
-{
-	st_rel(&h->pt[page], w);				/* [A1] */
-}
-
 /* [A1] A span's bitmaps change under its class lock; free_mixed looks without. */
 static inline uint64_t map_word(_Atomic uint64_t *map, uint32_t w)
 {
@@ -304,9 +204,17 @@ static inline bool map_test(_Atomic uint64_t *map, uint32_t i)
 	return map_word(map, i / 64) >> i % 64 & 1;
 }
 
+/* Once there it stays; mh_deref looks without the lock. */
+static inline _Atomic uint64_t *ps_knowns(const struct pspan *ps)
+{
+	return ld_acq(&ps->known);				/* [A1] */
+}
+
 static inline uint64_t known_word(const struct pspan *ps, uint32_t w)
 {
-	return ps->known ? map_word(ps->known, w) : 0;
+	_Atomic uint64_t *known = ps_knowns(ps);
+
+	return known ? map_word(known, w) : 0;
 }
 
 static inline bool ps_known(const struct pspan *ps, uint32_t slot)
@@ -486,6 +394,9 @@ void flush_all(mh_heap *h, struct mcache *mc);
 void array_lengthen(mh_heap *h, struct mcache *mc, uint32_t i);
 int array_shorten(mh_heap *h, struct mcache *mc, uint32_t i);
 uint32_t refill_batch(const struct mcache *mc, uint32_t i);
+
+/* share.c */
+void *deref_shared(mh_heap *h, mh_handle v);	/* mh_deref, of shared objects alone */
 
 /* alloc.c, free.c, run.c */
 void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait);

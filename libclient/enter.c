@@ -5,7 +5,7 @@
  * forked child), finds or makes the thread's mcache, and takes note of the
  * give-ups that wait for each thread to pass here.
  *
- * Locks: rights.join while joining.
+ * Locks: rights.join while joining; ending while a thread's end gives back.
  */
 #include <errno.h>
 #include <string.h>
@@ -203,20 +203,28 @@ struct mcache *enter(mh_heap *h)
 	return mc;
 }
 
+/* A detach may be under way: from here to the unlock it waits. */
+static void give_back(mh_heap *h, struct mcache *mc)
+{
+	pthread_mutex_lock(&h->ending);
+	if (h->attached && mc->serial == h->serial && alive(h)) {
+		flush_all(h, mc);
+		mcache_drop(h, mc);
+	}
+	pthread_mutex_unlock(&h->ending);
+}
+
 /* The thread ends: what its arrays hold goes back, for each heap. */
 void thread_gone(void *unused)
 {
 	(void)unused;
 	for (unsigned i = 0; i < HEAPS_MAX; i++) {
 		struct mcache *mc = tls.by_heap[i];
-		mh_heap *h = mc ? heap_at(i) : NULL;
 
 		tls.by_heap[i] = NULL;
-		if (!h || !h->attached || mc->serial != h->serial ||
-		    !alive(h) || !begin())
+		if (!mc || !begin())
 			continue;
-		flush_all(h, mc);
-		mcache_drop(h, mc);
+		give_back(heap_at(i), mc);
 		leave();
 	}
 	tls.heap = NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libclient/lend.h"
+#include "libclient/pageword.h"
 #include "libclient/seen.h"
 
 #define BAD_MAX		8

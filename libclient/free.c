@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "libclient/lend.h"
+#include "libclient/pageword.h"
 #include "libclient/seen.h"
 
 #define OVER_AND_OVER	8u	/* overflows without a refill: nobody allocates */

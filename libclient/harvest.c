@@ -47,7 +47,7 @@ static uint32_t count_freed(struct pspan *ps)
 	for (uint32_t w = 0; w < live_words(ps->g.nslots); w++) {
 		uint64_t live = ld_rlx(&ps->live[w]);		/* [L1] */
 		uint64_t used = ps->parked ? ~map_word(ps->bits, w) :
-				map_word(ps->known, w);
+				map_word(ps_knowns(ps), w);
 
 		n += count_bits(used & ~live &
 						    slot_mask(ps->g.nslots, w));
@@ -68,8 +68,8 @@ uint32_t ps_harvest(mh_heap *h, struct pclass *c, struct pspan *ps)
 		if (ps->parked) {
 			take_leased(ps, w, f);
 		} else {
-			map_del(ps->known, w, f);
 			map_add(ps->bits, w, f);
+			map_del(ps_knowns(ps), w, f);
 		}
 		got += count_bits(f);
 	}

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "libclient/held.h"
+#include "libclient/pageword.h"
 #include "libclient/seen.h"
 #include "shm/parked.h"
 

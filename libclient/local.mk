@@ -37,6 +37,7 @@ libclient_la_SOURCES = \
 	%D%/mcache.c \
 	%D%/naming.c \
 	%D%/obtain.c \
+	%D%/pageword.h \
 	%D%/probes.c \
 	%D%/rights.c \
 	%D%/run.c \

@@ -205,7 +205,7 @@ void *mh_name_get(mh_heap *h, const char *name)
 		return NULL;
 	}
 	return held ? h->arena + handle_offset(&h->sg, n.handle) :
-	       mh_deref(h, n.handle);
+	       deref_shared(h, n.handle);
 }
 
 int mh_name_remove(mh_heap *h, const char *name)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libclient/pageword.h"
 #include "libclient/seen.h"
 #include "shm/handle.h"
 
@@ -60,7 +61,7 @@ static int share_slot(mh_heap *h, struct pclass *c, struct pspan *ps,
 		return -ENOMEM;
 	make_mixed(h, ps);
 	or_ar(&ps->live[slot / 64], 1ull << slot % 64);		/* [L1] */
-	map_add(ps->known, slot / 64, 1ull << slot % 64);
+	map_add(ps_knowns(ps), slot / 64, 1ull << slot % 64);
 	ps->nknown++;
 	cache_note(h, 0, -(int64_t)ps->g.elem);
 	giveup_known(h, c, ps);
@@ -142,6 +143,20 @@ static void *stale(mh_heap *h, mh_handle v)
 			 (unsigned long long)v);
 }
 
+/*
+ * An owned object of ours, as far as the process can tell without its lock: neither
+ * a free slot of the span, nor one that was shared and has no live bit any more.
+ * What lies in an array of a thread is not looked for.
+ */
+static bool owned_there(mh_heap *h, const struct geom *g, uint32_t slot)
+{
+	struct pspan *ps = pt_pspan(pt_load(h, g->start.n));
+
+	/* A harvest takes it from `known` once it is in `bits`. */
+	return ps && slot / 64 < ps->words && !ps_known(ps, slot) &&
+	       !map_test(ps->bits, slot);
+}
+
 /* As of one look, which is worth nothing if the span moves meanwhile. */
 static bool looks_there(mh_heap *h, const struct geom *g, uint32_t slot,
 			uint64_t w)
@@ -153,7 +168,8 @@ static bool looks_there(mh_heap *h, const struct geom *g, uint32_t slot,
 		return !spc_leased(g->spc) ||
 		       (!ld_acq(&geom_parked(&h->sg, g)[slot]) && /* [P1] */
 			is_live(h, g, slot));
-	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g);
+	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g) &&
+	       owned_there(h, g, slot);
 }
 
 /* An object, at one instant, of the span that the geometry is of (held_exists). */
@@ -169,7 +185,8 @@ static bool exists(mh_heap *h, const struct geom *g, uint32_t slot)
 	return yes && geom_same(&h->sg, g);
 }
 
-void *mh_deref(mh_heap *h, mh_handle v)
+/* Where a handle leads; NULL: it has said why. */
+static void *resolve(mh_heap *h, mh_handle v, bool shared)
 {
 	uint64_t off = handle_offset(&h->sg, v);
 	struct geom g;
@@ -178,8 +195,18 @@ void *mh_deref(mh_heap *h, mh_handle v)
 	if (off >= h->sg.geo.reserve_bytes || off == v)
 		return refuse_null(EINVAL, "heap %s: 0x%llx is no handle of it",
 				 h->name, (unsigned long long)v);
-	return handle_find(&h->sg, v, &g, &slot) && exists(h, &g, slot) ?
-	       h->arena + off : stale(h, v);
+	return handle_find(&h->sg, v, &g, &slot) && exists(h, &g, slot) &&
+	       (!shared || is_live(h, &g, slot)) ? h->arena + off : stale(h, v);
+}
+
+void *mh_deref(mh_heap *h, mh_handle v)
+{
+	return resolve(h, v, false);
+}
+
+void *deref_shared(mh_heap *h, mh_handle v)
+{
+	return resolve(h, v, true);
 }
 
 size_t mh_usable_size(mh_heap *h, const void *p)

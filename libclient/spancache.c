@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "libclient/client.h"
+#include "libclient/pageword.h"
 #include "shm/parked.h"
 
 void plist_add(struct plist *l, struct pspan *ps)
@@ -130,9 +130,9 @@ static struct pspan *ps_unused(mh_heap *h, struct pclass *c, uint32_t spc,
 /* Most spans never have a shared object, and do without. */
 bool ps_need_known(mh_heap *h, struct pspan *ps)
 {
-	if (!ps->known)
-		ps->known = pool_take(h, ps->words * 8);
-	return ps->known;
+	if (!ps_knowns(ps))
+		st_rel(&ps->known, pool_take(h, ps->words * 8)); /* [A1] */
+	return ps_knowns(ps);
 }
 
 static struct pspan *ps_new(mh_heap *h, struct pclass *c, const struct geom *g)
@@ -199,7 +199,7 @@ struct pspan *ps_adopt(mh_heap *h, struct pclass *c, const struct geom *g)
 			free &= ~parked_mask(ps->parked, w * 64, free);
 		map_set(ps->bits, w, free);
 		if (!ps->parked && live)
-			map_set(ps->known, w, live);
+			map_set(ps_knowns(ps), w, live);
 		ps->nfree += count_bits(free);
 		if (ps->parked && free)
 			open_word(ps, w, live, free);
@@ -234,8 +234,8 @@ void ps_release(mh_heap *h, struct pclass *c, struct pspan *ps)
 		span_close_slots(&h->sg, &g, (const uint64_t *)ps->bits);
 	for (uint32_t w = 0; w < live_words(g.nslots); w++) {
 		map_set(ps->bits, w, 0);
-		if (ps->known)
-			map_set(ps->known, w, 0);
+		if (ps_knowns(ps))
+			map_set(ps_knowns(ps), w, 0);
 	}
 	ps_move(c, ps, PS_UNUSED);
 	pass_span(h, &g);

@@ -150,6 +150,7 @@ SCRIPT_TESTS = \
 
 # What several of them are built on.
 librig_la_SOURCES = \
+	%D%/asleep.h \
 	%D%/clientrig.c \
 	%D%/clientrig.h \
 	%D%/heaprig.c \

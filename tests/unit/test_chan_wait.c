@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/asleep.h"
 #include "tests/unit/chan_test.h"
 
 struct sleeper {
@@ -33,22 +34,6 @@ static void *recv_one(void *arg)
 	st_rel(&s->tid, (int)syscall(SYS_gettid));
 	s->p = mh_chan_recv(s->c, -1);
 	return NULL;
-}
-
-/* Sleeps in the kernel by that futex. */
-static bool is_asleep(int tid)
-{
-	char path[64], line[64];
-	long nr = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
-	f = fopen(path, "r");
-	if (f && fgets(line, sizeof(line), f))
-		nr = strtol(line, NULL, 10);	/* "running" is 0, a read */
-	if (f)
-		fclose(f);
-	return nr == SYS_futex;
 }
 
 static void start(struct sleeper *s, void *(*f)(void *))

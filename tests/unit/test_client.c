@@ -178,6 +178,8 @@ static void share_and_handles(void **state)
 	assert_int_equal(mh_share(a, p), 0);
 	assert_ptr_equal(mh_deref(b, v), p);
 	mh_free(b, p);
+	assert_null(mh_deref(a, v));	/* of whose span it is */
+	assert_int_equal(errno, ESTALE);
 	assert_int_equal(mh_try_free(b, p), -1);
 	assert_int_equal(mh_try_free(a, p), -1);
 	assert_int_equal(errno, EALREADY);
@@ -190,6 +192,22 @@ static void share_and_handles(void **state)
 	assert_int_equal(mh_share(a, q), 0);
 	mh_free(b, q);
 	assert_int_equal(hook_err, 0);
+}
+
+/* What a process freed in a span of its own, once it's in no thread's array. */
+static void freed_handles(void **state)
+{
+	char *keeps_the_span = mh_alloc(a, 100), *p = mh_alloc(a, 100);
+	mh_handle v = mh_handle_of(a, p);
+
+	(void)state;
+	mh_free(a, p);
+	assert_int_equal(mh_trim(a), 0);
+	assert_ptr_equal(mh_deref(a, mh_handle_of(a, keeps_the_span)),
+			 keeps_the_span);
+	assert_null(mh_deref(a, v));
+	assert_int_equal(errno, ESTALE);
+	mh_free(a, keeps_the_span);
 }
 
 static void names(void **state)
@@ -206,6 +224,13 @@ static void names(void **state)
 	assert_ptr_equal(mh_name_get(a, "root"), q);
 	mh_free(a, p);
 	mh_free(a, q);
+	assert_null(mh_name_get(a, "root"));
+	assert_int_equal(errno, ESTALE);
+	/* Freed by the process whose span it is: there for nobody. */
+	p = mh_alloc(a, 64);
+	assert_int_equal(mh_name_set(a, "root", p), 0);
+	mh_free(a, p);
+	assert_null(mh_name_get(b, "root"));
 	assert_null(mh_name_get(a, "root"));
 	assert_int_equal(errno, ESTALE);
 	assert_int_equal(mh_name_remove(a, "root"), 0);
@@ -399,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(share_and_handles, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(freed_handles, setup, teardown),
 		cmocka_unit_test_setup_teardown(names, setup, teardown),
 		cmocka_unit_test_setup_teardown(misuse_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(misuse_in_a_row, setup,

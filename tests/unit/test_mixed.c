@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "libclient/client.h"
+#include "libclient/pageword.h"
 #include "tests/clientrig.h"
 
 #define SIZE	64u
@@ -134,13 +134,13 @@ static void given_up_meanwhile(void **state)
 	(void)state;
 	make();
 	assert_true(ps_slot(ps, p, &slot));
-	map_del(ps->known, slot / 64, 1ull << slot % 64);
+	map_del(ps_knowns(ps), slot / 64, 1ull << slot % 64);
 	n = in_array();
 	tls.inside = true;
 	mh_free(a, p);
 	tls.inside = false;
 	assert_int_equal(in_array(), n);
-	map_add(ps->known, slot / 64, 1ull << slot % 64);
+	map_add(ps_knowns(ps), slot / 64, 1ull << slot % 64);
 	mh_free(a, p);
 	assert_int_equal(found, 0);
 	assert_int_equal(in_array(), n);

@@ -8,8 +8,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/asleep.h"
 #include "tests/clientrig.h"
 
 #define THREADS		6
@@ -197,6 +199,64 @@ static void many_threads(void **state)
 	nothing_is_left();
 }
 
+/* Two threads of one client: one that ends, one that detaches the heap meanwhile. */
+static struct {
+	_Atomic int cached, may_end, detacher, detached;
+} ending;
+
+static void *ends(void *arg)
+{
+	mh_free(arg, mh_alloc(arg, 64));
+	st_rel(&ending.cached, (int)syscall(SYS_gettid));
+	while (!ld_acq(&ending.may_end))
+		;
+	return NULL;
+}
+
+static void *detaches(void *arg)
+{
+	st_rel(&ending.detacher, (int)syscall(SYS_gettid));
+	mh_detach(arg);
+	st_rel(&ending.detached, 1);
+	return NULL;
+}
+
+static void wait_asleep(_Atomic int *tid)
+{
+	while (!ld_acq(tid) || (!is_asleep(ld_acq(tid)) &&
+				!ld_acq(&ending.detached)))
+		sched_yield();
+}
+
+/* What a thread's end gives back is given back before the heap is unmapped. */
+static void an_end_beside_a_detach(void **state)
+{
+	mh_heap *h = client[0];
+	uint32_t slot = h->r->me.slot;
+	pthread_mutex_t *lock = &pclass_of(h, span_class(LIFE_OWNED,
+							  sc_of(64)))->lock;
+	pthread_t t[2];
+
+	(void)state;
+	assert_int_equal(pthread_create(&t[0], NULL, ends, h), 0);
+	while (!ld_acq(&ending.cached))
+		;
+	pthread_mutex_lock(lock);
+	st_rel(&ending.may_end, 1);
+	wait_asleep(&ending.cached);
+	assert_int_equal(pthread_create(&t[1], NULL, detaches, h), 0);
+	wait_asleep(&ending.detacher);
+	assert_false(ld_acq(&ending.detached));
+	pthread_mutex_unlock(lock);
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+	clientrig_pause(cr);
+	reclaim_client(&cr->r->h, slot);
+	clientrig_resume(cr);
+	client[0] = clientrig_attach(cr, 0);
+	nothing_is_left();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +264,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(owned_and_shared, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_end_beside_a_detach, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
