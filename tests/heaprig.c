@@ -94,6 +94,8 @@ static int rig_start(void *arg, struct heap_job *job)
 {
 	struct rig *r = arg;
 
+	if (r->no_start)
+		return -ENOMEM;
 	if (r->queued) {
 		MUST(r->njobs < RIG_JOBS);
 		r->job[r->njobs++] = job;

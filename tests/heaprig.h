@@ -54,6 +54,7 @@ struct rig {
 	uint64_t	 budget;	/* left; UINT64_MAX: no end */
 	struct heap_job	*job[RIG_JOBS];	/* started, oldest first */
 	unsigned	 njobs;
+	bool		 no_start;	/* jobs can't be begun */
 	bool		 forgetful;	/* a daemon was killed in a job */
 	bool		 in_calls;	/* clients were stopped inside calls */
 	int		 punch_err;	/* what punches end with */

@@ -3,6 +3,8 @@
  * test_requests.c - the cells: what is granted, refused, waits, is cancelled;
  * nonsense from a client that is broken.
  */
+#include <stdlib.h>
+
 #include "shm/names.h"
 #include "tests/unit/rig_test.h"
 
@@ -409,6 +411,63 @@ static void dead_while_it_waits(void **state)
 	rig_free(r);
 }
 
+/* The cell asks for something else once it has its answer, which goes back. */
+static void ask_anew(struct rig *r, struct party p, uint32_t cell, uint32_t pages)
+{
+	struct sh_cell *c = &r->sg.slots[p.slot].cells[cell];
+	uint32_t word = ld_acq(&c->word);
+	struct geom g;
+
+	if ((word & 3) == CELL_POSTED)
+		return;
+	if ((word & 3) == CELL_DONE && !c->err) {
+		assert_true(central_take_grant(&r->sg, p, (span_id){ c->result },
+					       &g));
+		retire(r, &g);
+	}
+	st_rel(&c->word, word >> 2 << 2 | CELL_IDLE);
+	rig_post(r, p, cell, OP_ALLOC, OWNED(0), pages);
+}
+
+static void step_at_random(struct rig *r, struct party p)
+{
+	static const int ends[] = { 0, 0, 0, -ENOSPC, -EIO };
+
+	r->punch_err = rand() % 3 ? 0 : -EIO;
+	r->no_start = rand() % 4 == 0;
+	if (rand() % 3)
+		ask_anew(r, p, (uint32_t)rand() % SH_CELLS, 1 + (uint32_t)rand() % 60);
+	if (rand() % 2)
+		rig_end_job(r, ends[rand() % 5]);
+	r->now += (uint64_t)(rand() % 200) * 1000000;
+	if (rand() % 2)
+		requests_serve(&r->h);
+	else
+		heap_tick(&r->h);
+}
+
+/* Jobs fail, can't be begun, come late: whoever waits waits for one that is there. */
+static void waits_for_what_will_come(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 16 * MIB, .queued = true,
+						  .limit = 6 * MIB });
+	struct party p = rig_join(r);
+	unsigned waited = 0;
+
+	(void)state;
+	srand(7);
+	for (unsigned i = 0; i < 20000; i++) {
+		step_at_random(r, p);
+		waited += r->h.nwaiters;
+		if (r->h.nwaiters && !r->h.jobs)
+			fail_msg("step %u: %u wait for nothing", i,
+				 r->h.nwaiters);
+	}
+	assert_true(waited > 1000);
+	assert_sound(r);
+	rig_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +486,7 @@ int main(void)
 		cmocka_unit_test(trim_and_sweep),
 		cmocka_unit_test(restart_serves_what_is_posted),
 		cmocka_unit_test(dead_while_it_waits),
+		cmocka_unit_test(waits_for_what_will_come),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
