@@ -111,7 +111,8 @@ static uint32_t post(mh_heap *h, struct sh_cell *cell, const struct call *c)
 
 /*
  * The daemon may have been restarted, or be away: reconnect if it is there.  0;
- * 1: it is away; -ESHUTDOWN.  A new daemon does not know an old bell bit.
+ * 1: it is away; -ESHUTDOWN.  A new daemon does not know an old bell bit.  Where
+ * another thread is at it, that one is not waited for: it may take long.
  */
 static int look_after_daemon(mh_heap *h)
 {
@@ -119,7 +120,8 @@ static int look_after_daemon(mh_heap *h)
 
 	if (ld_acq(&h->sg.hdr->status) == HEAP_DESTROYED)	/* [H1] */
 		return -ESHUTDOWN;
-	pthread_mutex_lock(&h->r->join);
+	if (pthread_mutex_trylock(&h->r->join))
+		return 0;
 	r = reconnect(h);
 	pthread_mutex_unlock(&h->r->join);
 	if (r == -ESHUTDOWN)
@@ -153,9 +155,9 @@ static bool answered_soon(struct sh_cell *cell, uint32_t word)
 }
 
 /* 0: done, be it at the last moment; -ETIMEDOUT, -ESHUTDOWN: cancelled. */
-static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away)
+static int wait_done(mh_heap *h, struct sh_cell *cell, uint32_t word, int away,
+		     uint64_t end)
 {
-	uint64_t end = mono_ms() + DAEMON_WAIT_MS;
 	unsigned turn = TURN_MS;
 	uint32_t seen;
 	int r;
@@ -238,7 +240,7 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 	/* First, so that it is the living daemon's bell that rings. */
 	away = look_after_daemon(h);
 	word = post(h, cell, c);
-	r = wait_done(h, cell, word, away);
+	r = wait_done(h, cell, word, away, began + DAEMON_WAIT_MS);
 	if (!r) {
 		r = cell->err;
 		c->result = cell->result;

@@ -117,6 +117,7 @@ struct rights {
 	struct party	 me;
 	_Atomic uint64_t bit[2];	/* [A1] ours in a holder word, after me; none:
 					   we may not hold, or have not joined */
+	struct party	 offered;	/* a slot that a daemon has promised; nonce */
 	uint64_t	 nonce;
 	uint32_t	 epoch;		/* of the daemon we talked to last */
 	uint32_t	 cells;		/* bit: request cell in use */

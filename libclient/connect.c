@@ -153,11 +153,12 @@ static void close_all(int fds[WIRE_FDS])
 static int greet(mh_heap *h, int fd, uint32_t flags, struct wire_welcome *w,
 		 int fds[WIRE_FDS])
 {
+	struct party who = h->r->me.slot ? h->r->me : h->r->offered;
 	struct wire_hello hello = {
 		.magic = WIRE_MAGIC, .type = WIRE_HELLO,
 		.version = WIRE_VERSION, .abi = sh_abi(),
 		.flags = flags | (h->flags & MH_READONLY ? WIRE_READONLY : 0),
-		.slot = h->r->me.slot, .gen = h->r->me.gen,
+		.slot = who.slot, .gen = who.gen,
 		.nonce = h->r->nonce, .lib_version = PACKAGE_VERSION };
 
 	/* Turned away at once it cannot be sent, but why is there to be read. */
@@ -304,13 +305,15 @@ static int settle(mh_heap *h, int fd, const struct wire_welcome *w,
 
 	if (!r)
 		r = rights_make(h);
-	if (!r)
-		r = confirm(fd, WIRE_READY, WIRE_GO, w->nonce);
+	if (r)
+		return r;
+	h->r->offered = (struct party){ w->slot, w->gen };
+	h->r->nonce = w->nonce;
+	r = confirm(fd, WIRE_READY, WIRE_GO, w->nonce);
 	if (r)
 		return r;
 	if (!h->r->me.slot)	/* resumed: the same, and others read it */
 		set_me(h, (struct party){ w->slot, w->gen });
-	h->r->nonce = w->nonce;
 	h->r->epoch = w->epoch;
 	memcpy(h->daemon_version, w->daemon_version, sizeof(h->daemon_version));
 	fd_replace(&h->sock, fd);
@@ -359,11 +362,26 @@ static int handshake(mh_heap *h, uint32_t flags, struct wire_welcome *w)
 	return 0;
 }
 
+/*
+ * A daemon that died before its GO may have made the slot ours all the same, and we
+ * map the heap, so that it would never be another's: it is asked for first.
+ */
+static int ask_for_slot(mh_heap *h, struct wire_welcome *w)
+{
+	int r = h->r->offered.slot ? handshake(h, WIRE_RESUME, w) : -ESTALE;
+
+	if (r != -ESTALE)
+		return r;
+	h->r->offered = NOBODY;
+	*w = (struct wire_welcome){ 0 };
+	return handshake(h, 0, w);
+}
+
 /* 0, or -errno with the sentence said. */
 int join_heap(mh_heap *h)
 {
 	struct wire_welcome w = { 0 };
-	int r = handshake(h, 0, &w);
+	int r = ask_for_slot(h, &w);
 
 	if (r == -ECONNRESET || r == -EPIPE)
 		r = -ECONNREFUSED;	/* it died while we talked */

@@ -51,23 +51,27 @@ static bool daemon_is_away(int r)
 	return r == -ECONNREFUSED || r == -ENOENT;
 }
 
-/* A forked child's first slow path; it waits for a daemon as a request does. */
+/*
+ * A forked child's first slow path; it waits for a daemon as a request does.  Each
+ * thread so long from when it came: while another one tries it waits for the lock.
+ */
 static int rejoin(mh_heap *h)
 {
 	struct timespec t = { 0, JOIN_TURN_MS * 1000000 };
+	uint64_t end = mono_ms() + DAEMON_WAIT_MS;
 	int r = 0;
 
 	pthread_mutex_lock(&h->r->join);
-	for (int ms = 0; ld_acq(&h->r->live) != h->serial;	/* [A1] */
-	     ms += JOIN_TURN_MS) {
+	while (ld_acq(&h->r->live) != h->serial) {		/* [A1] */
+		if (mono_ms() >= end) {
+			r = refuse(ETIMEDOUT, "heap %s: no mheapd for %d s; is "
+				   "it running?", h->name,
+				   DAEMON_WAIT_MS / 1000);
+			break;
+		}
 		r = join_heap(h);
 		if (!daemon_is_away(r))
 			break;
-		if (ms >= DAEMON_WAIT_MS) {
-			refuse(ETIMEDOUT, "heap %s: no mheapd for %d s; is it "
-			       "running?", h->name, DAEMON_WAIT_MS / 1000);
-			break;
-		}
 		if (h->flags & MH_START)
 			start_daemon(h);
 		nanosleep(&t, NULL);

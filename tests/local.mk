@@ -56,6 +56,7 @@ UNIT_TESTS = \
 	%D%/unit/test_threads \
 	%D%/unit/test_verify \
 	%D%/unit/test_verify_live \
+	%D%/unit/test_waits \
 	$(NULL)
 
 # The ones that run under the thread sanitizer: many threads, one mapping, no

@@ -71,6 +71,24 @@ static inline void refuse_with(int conn, int err)
 	assert_int_equal(send(conn, &w, sizeof(w), MSG_NOSIGNAL), sizeof(w));
 }
 
+/* ... and a file, as each of the segments and the bell. */
+static inline void welcome_with(int conn, const struct wire_welcome *w, int fd)
+{
+	union { struct cmsghdr align; char room[CMSG_SPACE(4 * sizeof(int))]; } u;
+	struct wire_welcome copy = *w;
+	struct iovec iov = { &copy, sizeof(copy) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &u,
+			    .msg_controllen = sizeof(u) };
+	int fds[4] = { fd, fd, fd, fd };
+
+	memset(&u, 0, sizeof(u));
+	CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, sizeof(fds));
+	assert_int_equal(sendmsg(conn, &m, MSG_NOSIGNAL), sizeof(copy));
+}
+
 /* A socket on which `answer` is called for each connection, with its number. */
 struct server {
 	char	  path[64];
@@ -79,12 +97,12 @@ struct server {
 	void	  (*answer)(int conn, unsigned n);
 	bool	  plays;	/* the daemon, until answer resumes the rig */
 	_Atomic int ready;
+	struct wire_hello hello;	/* of the connection under way */
 };
 
 static inline void *serve(void *arg)
 {
 	struct server *s = arg;
-	struct wire_hello hello;
 
 	if (s->plays)
 		clientrig_pause(cr);
@@ -94,7 +112,8 @@ static inline void *serve(void *arg)
 
 		if (conn < 0)
 			return NULL;
-		if (recv(conn, &hello, sizeof(hello), 0) == sizeof(hello))
+		if (recv(conn, &s->hello, sizeof(s->hello), 0) ==
+		    sizeof(s->hello))
 			s->answer(conn, n);
 		close(conn);
 	}

@@ -213,24 +213,15 @@ static void fork_in_an_attach(void **state)
 /* A welcome to three files that are no heap. */
 static void no_heap(int conn, unsigned n)
 {
-	struct wire_welcome w = { .magic = WIRE_MAGIC, .type = WIRE_WELCOME,
-				  .heap_bytes = 1 << 20, .central_bytes = 1 << 20,
-				  .arena_bytes = 1 << 20 };
-	union { struct cmsghdr align; char room[CMSG_SPACE(4 * sizeof(int))]; } u;
-	struct iovec iov = { &w, sizeof(w) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &u,
-			    .msg_controllen = sizeof(u) };
+	const struct wire_welcome w = { .magic = WIRE_MAGIC, .type = WIRE_WELCOME,
+					.heap_bytes = 1 << 20,
+					.central_bytes = 1 << 20,
+					.arena_bytes = 1 << 20 };
 	int fd = memfd_create("exact-file", MFD_CLOEXEC);
-	int fds[4] = { fd, fd, fd, fd };
 
 	(void)n;
-	memset(&u, 0, sizeof(u));
-	CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-	CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-	CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, sizeof(fds));
 	assert_int_equal(ftruncate(fd, 1 << 20), 0);
-	assert_int_equal(sendmsg(conn, &m, MSG_NOSIGNAL), sizeof(w));
+	welcome_with(conn, &w, fd);
 	close(fd);
 }
 

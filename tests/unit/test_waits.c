@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_waits.c - waits for a daemon that is away: many threads of a process wait as
+ * long as one does.  (enter.c and call.c are in here, with half a second in place of
+ * half a minute.)
+ */
+#include "libclient/client.h"
+#undef DAEMON_WAIT_MS
+#define DAEMON_WAIT_MS	500
+#include "libclient/enter.c"
+#include "libclient/call.c"
+
+#include <sys/stat.h>
+
+#include "tests/procs.h"
+#include "tests/unit/exact_test.h"
+
+#define THREADS		80
+#define LONGEST_MS	(6 * DAEMON_WAIT_MS)	/* one after the other it takes longer */
+
+static _Atomic unsigned timed_out;
+
+static void *asks(void *arg)
+{
+	if (!mh_alloc(arg, 3 << 20) && errno == ETIMEDOUT)
+		add_rlx(&timed_out, 1);
+	return NULL;
+}
+
+/* All at once; how long it took. */
+static uint64_t all_ask(mh_heap *h)
+{
+	pthread_t t[THREADS];
+	uint64_t from = mono_ms();
+	int n = 0;
+
+	while (n < THREADS && !pthread_create(&t[n], NULL, asks, h))
+		n++;
+	while (n)
+		pthread_join(t[--n], NULL);
+	return mono_ms() - from;
+}
+
+/* There are fewer cells than threads. */
+static void requests_of_many_threads(void **state)
+{
+	(void)state;
+	strcpy(a->socket_path, "/nonexistent/mheap.sock");
+	clientrig_pause(cr);
+	assert_in_range(all_ask(a), DAEMON_WAIT_MS, LONGEST_MS);
+	clientrig_resume(cr);
+	assert_int_equal(ld_rlx(&timed_out), THREADS);
+}
+
+static int child(void *arg)
+{
+	uint64_t ms = all_ask(arg);
+
+	CHECK(ms >= DAEMON_WAIT_MS && ms < LONGEST_MS);
+	CHECK(ld_rlx(&timed_out) == THREADS);
+	return 0;
+}
+
+static void threads_of_a_forked_child(void **state)
+{
+	(void)state;
+	st_rlx(&timed_out, 0);
+	strcpy(a->socket_path, "/nonexistent/mheap.sock");
+	assert_int_equal(in_child(child, a), 0);
+}
+
+/* A daemon that makes a slot ours and dies before it says so. */
+static struct server dying;
+static struct wire_hello heard[4];
+static int file;
+
+static void promises(int conn, unsigned n)
+{
+	const struct wire_welcome w = {
+		.magic = WIRE_MAGIC, .type = WIRE_WELCOME, .slot = 5, .gen = 7,
+		.nonce = 99, .heap_bytes = a->sg.geo.heap_bytes };
+	struct wire_ready ready;
+
+	heard[n] = dying.hello;
+	if (n == 1)
+		refuse_with(conn, -ESTALE);
+	else if (n)
+		refuse_with(conn, -EUSERS);
+	else
+		welcome_with(conn, &w, file);
+	if (!n && recv(conn, &ready, sizeof(ready), 0) != sizeof(ready))
+		_exit(1);
+}
+
+static int joins(void *arg)
+{
+	mh_heap *h = arg;
+	struct stat st;
+
+	file = memfd_create("waits", MFD_CLOEXEC);
+	CHECK(!fstat(file, &st));
+	h->heap_ino = st.st_ino;
+	h->heap_map = h->arena;		/* there, as in any forked child */
+	server_start(&dying, promises, false);
+	strcpy(h->socket_path, dying.path);
+	CHECK(!mh_alloc(h, 64) && errno == EUSERS);
+	server_stop(&dying);
+	CHECK(!(heard[0].flags & WIRE_RESUME) && !heard[0].slot);
+	CHECK(heard[1].flags & WIRE_RESUME && heard[1].slot == 5 &&
+	      heard[1].gen == 7 && heard[1].nonce == 99);
+	CHECK(!(heard[2].flags & WIRE_RESUME) && !heard[2].slot);
+	return 0;
+}
+
+/* Its successor is asked for that slot, and for another one if it has it not. */
+static void a_slot_that_was_promised(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(joins, a), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_RIG(requests_of_many_threads),
+		ON_RIG(threads_of_a_forked_child),
+		ON_RIG(a_slot_that_was_promised),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
