@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_fd \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
@@ -30,6 +31,7 @@ UNIT_TESTS = \
 	%D%/unit/test_kept \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
+	%D%/unit/test_looks \
 	%D%/unit/test_loop \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_fallocate \
@@ -68,6 +70,7 @@ TSAN_TESTS = \
 	%D%/unit/test_central \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
+	%D%/unit/test_chan_fd \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
@@ -83,6 +86,7 @@ TSAN_TESTS = \
 	%D%/unit/test_kept \
 	%D%/unit/test_limits \
 	%D%/unit/test_long \
+	%D%/unit/test_looks \
 	%D%/unit/test_loop_accept \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_mixed \

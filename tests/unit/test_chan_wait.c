@@ -3,7 +3,6 @@
  * test_chan_wait.c - wakes that must not get lost, one by one: who wakes nobody takes
  * the futex's bit down, by which it is seen that somebody has tried.
  */
-#include <dirent.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -269,113 +268,6 @@ static void fd_closed_beside_a_receiver(void **state)
 	assert_true(slow < 2);
 }
 
-static unsigned threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-/* A detach ends the library's threads; recovery looks where one may have been woken. */
-static void fd_and_detach(void **state)
-{
-	unsigned n = threads();
-	mh_chan *c = open_chan(a, "c", 1);
-	_Atomic uint64_t *chans = &my_slot(a)->chans[0];
-	int fd;
-
-	(void)state;
-	st_rel(chans, 0);
-	fd = mh_chan_fd(c);
-	assert_true(fd >= 0);
-	assert_true(ld_acq(chans) >> c->ch.index & 1);
-	assert_int_equal(threads(), n + 1);
-	chan_fds_stop(a);
-	assert_int_equal(threads(), n);
-	assert_true(mh_chan_fd(c) >= 0);	/* a new one */
-	assert_int_equal(threads(), n + 1);
-	assert_int_equal(mh_chan_close(c), 0);
-	assert_int_equal(threads(), n);
-}
-
-/* Who polls hears of it as who sleeps does. */
-static void fd_of_a_destroyed_heap(void **state)
-{
-	_Atomic uint32_t *status = &cr->r->h.sg.whdr->status;
-	uint32_t was = ld_acq(status);
-	int fd = mh_chan_fd(in);
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_false(readable(fd, 0));
-	st_rel(status, HEAP_DESTROYED);
-	assert_true(readable(fd, 10000));
-	nothing(in, ESHUTDOWN);
-	st_rel(status, was);
-	nothing(in, ETIMEDOUT);
-	assert_false(readable(fd, 0));
-}
-
-#define ROUNDS	3000u
-#define END	1000000u
-
-static void *recv_all(void *arg)
-{
-	unsigned *p, n;
-
-	do {
-		p = mh_chan_recv(arg, -1);
-		if (!p)
-			abort();
-		n = *p;
-		if (mh_drop(b, p))
-			abort();
-	} while (n != END);
-	return NULL;
-}
-
-/* Receives what there is, or finds nothing. */
-static void recv_some(mh_chan *c, unsigned times)
-{
-	for (unsigned i = 0; i < times; i++) {
-		void *p = mh_chan_recv(c, 0);
-
-		if (p)
-			assert_int_equal(mh_drop(c->h, p), 0);
-	}
-}
-
-/*
- * Others receive while the descriptor is being made readable: a receive that finds
- * nothing makes it unreadable also then.
- */
-static void fd_of_what_others_receive(void **state)
-{
-	mh_chan *c = open_chan(a, "c", 1);
-	int fd = mh_chan_fd(c);
-	pthread_t t;
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(pthread_create(&t, NULL, recv_all, in), 0);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		send(out, i);
-		recv_some(c, i % 50);
-		for (unsigned tries = 0; readable(fd, 0); tries++) {
-			assert_true(tries < 1000000);
-			recv_some(c, 1);
-		}
-	}
-	send(out, END);
-	pthread_join(t, NULL);
-	mh_chan_close(c);
-}
-
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -383,8 +275,6 @@ int main(void)
 		T(woken_for_a_place_passed_over), T(woken_in_vain),
 		T(removal_wakes_first), T(ages_after_a_wait),
 		T(fd_beside_a_receiver), T(fd_closed_beside_a_receiver),
-		T(fd_and_detach), T(fd_of_a_destroyed_heap),
-		T(fd_of_what_others_receive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

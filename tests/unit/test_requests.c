@@ -145,6 +145,11 @@ static void names_by_request(void **state)
 	requests_serve(&r->h);
 	assert_int_equal(c->err, 0);
 	assert_null(name_find(&r->sg, cut, NULL));
+	/* "It is a held object": then it must be one. */
+	rig_post(r, p, 0, OP_NAME_SET, true, 0);
+	requests_serve(&r->h);
+	assert_int_equal(c->err, -ESTALE);
+	assert_null(name_find(&r->sg, cut, NULL));
 	rig_free(r);
 }
 
@@ -388,6 +393,43 @@ static void restart_serves_what_is_posted(void **state)
 	rig_free(r);
 }
 
+static struct sh_cell *post_name(struct rig *r, struct party p, uint32_t op,
+				 uint64_t handle)
+{
+	struct sh_cell *c = rig_post(r, p, 0, op, 0, 0);
+
+	strcpy(c->text, "n");
+	c->value = handle;
+	return c;
+}
+
+/*
+ * The daemon was killed at the removal of a name, which another client sets then: the
+ * one that was begun is ended first, though the other one's slot is looked at before.
+ */
+static void restart_ends_what_was_begun_first(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct party p = rig_join(r), q = rig_join(r);
+	struct sh_cell *set, *removed;
+
+	(void)state;
+	assert_int_equal(names_set(&r->h, "n", 0x1, false), 0);
+	removed = post_name(r, q, OP_NAME_REMOVE, 0);
+	/* As serving_begin() has it: the cell, and that the name was there. */
+	st_rel(&r->h.sg.whdr->serving, (uint64_t)ld_acq(&removed->word) << 32 |
+				       q.slot << 16 | 2 | 1);
+	set = post_name(r, p, OP_NAME_SET, 0x2);
+	assert_true(p.slot < q.slot);
+	assert_int_equal(rig_reopen(r), 0);
+	requests_serve_all(&r->h);
+	assert_true(done(removed) && !removed->err);
+	assert_true(done(set) && !set->err);
+	assert_non_null(name_find(&r->sg, "n", NULL));
+	assert_int_equal(name_find(&r->sg, "n", NULL)->handle, 0x2);
+	rig_free(r);
+}
+
 /* Its waiting request must not serve or stop the next client of the slot. */
 static void dead_while_it_waits(void **state)
 {
@@ -485,6 +527,7 @@ int main(void)
 		cmocka_unit_test(returned_by_version),
 		cmocka_unit_test(trim_and_sweep),
 		cmocka_unit_test(restart_serves_what_is_posted),
+		cmocka_unit_test(restart_ends_what_was_begun_first),
 		cmocka_unit_test(dead_while_it_waits),
 		cmocka_unit_test(waits_for_what_will_come),
 	};
