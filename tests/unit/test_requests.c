@@ -3,6 +3,7 @@
  * test_requests.c - the cells: what is granted, refused, waits, is cancelled;
  * nonsense from a client that is broken.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "shm/names.h"
@@ -259,6 +260,31 @@ static void cancel_wins(void **state)
 }
 
 /* The daemon's DONE comes first: the cancel fails and finds the grant. */
+/* What a channel's request gives is no span, whoever has one of that number. */
+static void cancelled_channel(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .chans = 4 });
+	struct party p = rig_join(r);
+	struct sh_cell *c, *span;
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(ask(r, p, OP_ALLOC, SPC, 0, &span), 0);
+	id = span->result;
+	real_back = r->h.io.back;
+	r->h.io.back = cancel_then_back;
+	for (uint32_t i = 0; i <= id; i++) {
+		c = rig_post(r, p, 1, OP_CHAN_OPEN, 8, 0);
+		snprintf(c->text, sizeof(c->text), "c%u", i);
+		victim = c;
+		requests_serve(&r->h);
+		assert_null(victim);
+		assert_int_equal(c->result, i);
+	}
+	assert_true(span_is(&r->sg, (span_id){ id }, SPAN_GRANTED, p));
+	rig_free(r);
+}
+
 static void done_wins(void **state)
 {
 	struct rig *r = rig_of((struct rig_opts){ 0 });
@@ -521,6 +547,7 @@ int main(void)
 		cmocka_unit_test(waits_for_memory),
 		cmocka_unit_test(cancelled_while_it_waits),
 		cmocka_unit_test(cancel_wins),
+		cmocka_unit_test(cancelled_channel),
 		cmocka_unit_test(done_wins),
 		cmocka_unit_test(quota),
 		cmocka_unit_test(no_memory),
