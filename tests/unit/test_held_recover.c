@@ -129,7 +129,7 @@ static void plain_beside_held(struct clientrig *cr, mh_heap *late)
 /* Client slots from 96 on: shared objects only. */
 static void too_many_clients(void **state)
 {
-	const struct rig_opts o = { .reserve = 32 * MIB, .clients = 100 };
+	const struct rig_opts o = { .reserve = 32 * MIB, .clients = 100, .chans = 4 };
 	struct clientrig *cr = clientrig_new(&o);
 	mh_heap *a = clientrig_attach(cr, 0), *late;
 	void *p = mh_alloc_flags(a, 64, MH_HELD);
@@ -150,6 +150,9 @@ static void too_many_clients(void **state)
 	}
 	assert_null(mh_name_get(late, "p"));
 	assert_int_equal(errno, EUSERS);
+	assert_null(mh_chan_open(late, "c", 8, 0));
+	assert_int_equal(errno, EUSERS);
+	assert_int_equal(chan_find(&late->sg, "c"), late->sg.geo.nchans);
 	plain_beside_held(cr, late);
 	clientrig_kill(cr, late);
 	clientrig_kill(cr, a);
