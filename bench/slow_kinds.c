@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench/slow_kinds.h"
+#include "libclient/pageword.h"
 
 struct before {			/* a call that is about to be slow */
 	uint64_t harvests, calls, committed;

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "libclient/pageword.h"
 #include "tests/clientrig.h"
 
 #define ROUNDS	200u
