@@ -69,8 +69,9 @@ MH_API mh_heap *mh_attach(const char *name, unsigned flags);
 /*
  * Undoes one mh_attach.  The last one frees this process's owned objects,
  * unmaps the heap and tells the daemon.  No other thread may be using the
- * handle (one that ends meanwhile is waited for).  -1: EINVAL not an attached heap, ETIMEDOUT the daemon is away (the
- * heap is unmapped all the same, and reclaimed when this process ends).
+ * handle (one that ends meanwhile is waited for).  -1: EINVAL not an attached heap,
+ * ETIMEDOUT the daemon is away (the heap is unmapped all the same, and reclaimed
+ * when this process ends).
  */
 MH_API int mh_detach(mh_heap *h);
 
@@ -80,7 +81,8 @@ MH_API int mh_detach(mh_heap *h);
  *
  * NULL: ENOMEM (`mheap stat` shows the reason), ETIMEDOUT the daemon was
  * needed and is away, EROFS read-only attach, ESHUTDOWN the heap has been
- * destroyed, EDEADLK called from a signal handler inside the library.
+ * destroyed, EDEADLK called from a signal handler inside the library, EUSERS a forked
+ * child gets no client slot of its own.
  */
 MH_API void *mh_alloc(mh_heap *h, size_t size);
 MH_API void *mh_zalloc(mh_heap *h, size_t size);	/* zeroed */
@@ -158,8 +160,8 @@ MH_API mh_handle mh_handle_of(mh_heap *h, const void *p);
 
 /*
  * NULL: ESTALE the object is gone (or owned by another), EINVAL no handle.  An object
- * that this process freed itself, in a span of its own, may seem to be there while its
- * memory waits in a thread's cache to be used again.
+ * that was freed may seem to be there to the process whose span it was in, while its
+ * memory waits in one of its threads' caches to be used again.
  */
 MH_API void *mh_deref(mh_heap *h, mh_handle v);
 

@@ -32,8 +32,9 @@ static void in_child(void)
 		/* The parent's: as long as they are open here it seems to be there. */
 		close_heap_fds(h);
 		h->ending = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-		if (h->attached)
+		if (h->attached && h->refs)
 			continue;
+		h->attached = false;
 		h->arena = NULL;
 		h->heap_map = h->central_map = NULL;
 		h->bytes = 0;

@@ -94,6 +94,9 @@ static bool usable(mh_heap *h)
 		return false;
 	}
 	if (ld_acq(&h->r->live) == h->serial) {			/* [A1] */
+		/* Another thread may have joined since it was looked at. */
+		if (alive(h))
+			return true;
 		refuse(ESHUTDOWN, "heap %s: this client was taken for dead",
 		     h->name);
 		return false;

@@ -223,7 +223,7 @@ static COLD void *alloc_held_slow(mh_heap *h, uint32_t spc, bool nowait)
 	struct mcache *mc;
 	void *p = NULL;
 
-	if (!h->attached || may_hold(h) || !(mc = enter(h)))
+	if (may_hold(h) || !(mc = enter(h)))
 		return NULL;
 	note_held(h, spc);
 	if (array_n(&mc->a, i) || refill(h, mc, i, nowait))

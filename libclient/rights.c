@@ -49,14 +49,18 @@ int rights_make(mh_heap *h)
 	uint64_t bytes = PT_SKEW + pages * 16 + spans * 12;
 
 	if (!h->pt_map || h->pt_bytes < bytes) {
-		char *map = map_wiped(bytes);
+		char *map = map_wiped(bytes), *old = h->pt_map;
+		uint64_t old_bytes = h->pt_bytes;
 
 		if (!map)
 			return -ENOMEM;
-		if (h->pt_map)
-			munmap(h->pt_map, h->pt_bytes);
+		/* A fork in between leaves the child none that is unmapped. */
 		h->pt_map = map;
+		order_for_recovery();
 		h->pt_bytes = bytes;
+		order_for_recovery();
+		if (old)
+			munmap(old, old_bytes);
 	}
 	h->pt = (_Atomic uint64_t *)(void *)(h->pt_map + PT_SKEW);
 	h->leased = h->pt + pages;

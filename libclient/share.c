@@ -150,11 +150,16 @@ static void *stale(mh_heap *h, mh_handle v)
  */
 static bool owned_there(mh_heap *h, const struct geom *g, uint32_t slot)
 {
-	struct pspan *ps = pt_pspan(pt_load(h, g->start.n));
+	uint64_t w = pt_load(h, g->start.n);
+	struct pspan *ps = pt_pspan(w);
 
-	/* A harvest takes it from `known` once it is in `bits`. */
+	/*
+	 * A harvest takes it from `known` once it is in `bits`.  Who gives the span up
+	 * clears both, but after the page's word.
+	 */
 	return ps && slot / 64 < ps->words && !ps_known(ps, slot) &&
-	       !map_test(ps->bits, slot);
+	       !map_test(ps->bits, slot) &&
+	       pt_load(h, g->start.n) >> 16 == w >> 16;
 }
 
 /* As of one look, which is worth nothing if the span moves meanwhile. */
@@ -168,8 +173,9 @@ static bool looks_there(mh_heap *h, const struct geom *g, uint32_t slot,
 		return !spc_leased(g->spc) ||
 		       (!ld_acq(&geom_parked(&h->sg, g)[slot]) && /* [P1] */
 			is_live(h, g, slot));
+	/* What is not owned any more may have been shared since the first look. */
 	return spc_life(g->spc) == LIFE_OWNED && is_mine(h, g) &&
-	       owned_there(h, g, slot);
+	       (owned_there(h, g, slot) || is_live(h, g, slot));
 }
 
 /* An object, at one instant, of the span that the geometry is of (held_exists). */
@@ -192,6 +198,8 @@ static void *resolve(mh_heap *h, mh_handle v, bool shared)
 	struct geom g;
 	uint32_t slot;
 
+	if (!h->attached)
+		return refuse_null(EINVAL, "the heap is not attached");
 	if (off >= h->sg.geo.reserve_bytes || off == v)
 		return refuse_null(EINVAL, "heap %s: 0x%llx is no handle of it",
 				 h->name, (unsigned long long)v);

@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	%D%/unit/test_client \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
+	%D%/unit/test_forks \
 	%D%/unit/test_heap \
 	%D%/unit/test_held \
 	%D%/unit/test_held_recover \

@@ -368,6 +368,28 @@ static void bad_arguments(void **state)
 	assert_int_equal(hook_err, 0);
 }
 
+/* A handle of a heap that was left: refused, whatever is called. */
+static void detached(void **state)
+{
+	mh_heap *c = clientrig_attach(cr, 0);
+	mh_handle v = mh_handle_of(c, mh_alloc(c, 64));
+
+	(void)state;
+	clientrig_kill(cr, c);
+	assert_null(mh_deref(c, v));
+	assert_int_equal(errno, EINVAL);
+	for (unsigned flags = 0; flags <= MH_HELD; flags++) {
+		errno = 0;
+		if (flags & ~(unsigned)(MH_SHARED | MH_HELD))
+			continue;
+		assert_null(mh_alloc_flags(c, 64, flags));
+		assert_int_equal(errno, EINVAL);
+	}
+	assert_int_equal(mh_handle_of(c, &v), 0);
+	assert_int_equal(mh_try_free(c, &v), -1);
+	assert_int_equal(errno, EINVAL);
+}
+
 static void realloc_keeps(void **state)
 {
 	char *p = mh_realloc(a, NULL, 10), *s;
@@ -431,6 +453,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_arguments, setup, teardown),
+		cmocka_unit_test_setup_teardown(detached, setup, teardown),
 		cmocka_unit_test_setup_teardown(realloc_keeps, setup, teardown),
 		cmocka_unit_test_setup_teardown(death, setup, teardown),
 	};

@@ -32,6 +32,22 @@ static inline void between(void)
 #include "shm/chan.c"
 #undef place_state
 
+/* In owned_there: before the page's word, and after it. */
+#include "libclient/pageword.h"
+static void (*step_on)(void);
+
+static inline void after(void)
+{
+	if (step_on)
+		step_on();
+}
+
+#define pt_load(h, page)	(between(), pt_load(h, page))
+#define ps_known(ps, slot)	(after(), ps_known(ps, slot))
+#include "libclient/share.c"
+#undef pt_load
+#undef ps_known
+
 #include "shm/parked.h"
 #include "tests/unit/chan_test.h"
 #include "tests/unit/rig_test.h"
@@ -99,11 +115,77 @@ static void state_and_age(void **state)
 	expect(in, 1);
 }
 
+static void *owned;
+
+static void is_shared(void)
+{
+	step_in = NULL;
+	assert_int_equal(mh_share(a, owned), 0);
+}
+
+/* It is there all the time, be it owned or shared. */
+static void shared_meanwhile(void **state)
+{
+	mh_handle v;
+
+	(void)state;
+	owned = mh_alloc(a, 64);
+	v = mh_handle_of(a, owned);
+	step_in = is_shared;
+	assert_ptr_equal(mh_deref(a, v), owned);
+	assert_null(step_in);
+	mh_free(a, owned);
+}
+
+/* As far as ps_release() goes before the state. */
+static void is_given_up(void)
+{
+	struct pspan *ps = pt_pspan(pt_load(a, (uint64_t)((char *)owned - a->arena) >>
+					       PAGE_SHIFT));
+
+	step_on = NULL;
+	ps_unmap(a, ps);
+	for (uint32_t w = 0; w < live_words(ps->nslots); w++) {
+		map_set(ps->bits, w, 0);
+		map_set(ps_knowns(ps), w, 0);
+	}
+}
+
+/* Freed by another process, then its span goes: it was never there. */
+static void gone_meanwhile(void **state)
+{
+	struct pspan *ps, was;
+	uint64_t bits[64], known[64];
+	mh_handle v;
+
+	(void)state;
+	owned = mh_alloc(a, 64);
+	v = mh_handle_of(a, owned);
+	assert_int_equal(mh_share(a, owned), 0);
+	mh_free(b, owned);
+	ps = pt_pspan(pt_load(a, (uint64_t)((char *)owned - a->arena) >> PAGE_SHIFT));
+	was = *ps;
+	for (uint32_t w = 0; w < live_words(ps->nslots); w++) {
+		bits[w] = map_word(ps->bits, w);
+		known[w] = map_word(ps_knowns(ps), w);
+	}
+	step_on = is_given_up;
+	assert_null(mh_deref(a, v));
+	assert_int_equal(errno, ESTALE);
+	assert_null(step_on);
+	for (uint32_t w = 0; w < live_words(was.nslots); w++) {
+		map_set(ps->bits, w, bits[w]);
+		map_set(ps_knowns(ps), w, known[w]);
+	}
+	ps_map(a, ps, false);
+}
+
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(live_and_parked), T(state_and_age),
+		T(shared_meanwhile), T(gone_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,23 @@
  * half a minute.)
  */
 #include "libclient/client.h"
+static void (*step_in)(const void *looked_at);
+
+static inline void between(const void *looked_at)
+{
+	if (step_in)
+		step_in(looked_at);
+}
+
+/* In enter.c: after each look. */
+#define ld_acq_plain(p)	atomic_load_explicit((p), memory_order_acquire)
+#undef ld_acq
+#define ld_acq(p)	({ __typeof__(*(p)) v_ = ld_acq_plain(p); between(p); v_; })
 #undef DAEMON_WAIT_MS
 #define DAEMON_WAIT_MS	500
 #include "libclient/enter.c"
+#undef ld_acq
+#define ld_acq(p)	ld_acq_plain(p)
 #include "libclient/call.c"
 
 #include <sys/stat.h>
@@ -119,12 +133,38 @@ static void a_slot_that_was_promised(void **state)
 	assert_int_equal(in_child(joins, a), 0);
 }
 
+static uint32_t serial;
+
+static void another_joins(const void *looked_at)
+{
+	if (looked_at != &a->r->live)
+		return;
+	step_in = NULL;
+	st_rel(&a->r->live, serial);
+}
+
+/* A forked child's thread that looked before another one has joined. */
+static void joined_meanwhile(void **state)
+{
+	void *p;
+
+	(void)state;
+	serial = ld_acq(&a->r->live);
+	st_rel(&a->r->live, 0);
+	step_in = another_joins;
+	p = mh_alloc(a, 3000);
+	assert_null(step_in);
+	assert_non_null(p);
+	mh_free(a, p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_RIG(requests_of_many_threads),
 		ON_RIG(threads_of_a_forked_child),
 		ON_RIG(a_slot_that_was_promised),
+		ON_RIG(joined_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
