@@ -196,7 +196,7 @@ mh_heap *mh_attach(const char *name, unsigned flags)
  */
 static int last_detach(mh_heap *h)
 {
-	bool joined = ld_acq(&h->r->live) == h->serial;		/* [A1] */
+	bool joined = has_joined(h);
 	int r = 0;
 
 	chan_fds_stop(h);

@@ -261,6 +261,11 @@ static inline uint64_t ps_takeable(struct pspan *ps, uint32_t w)
 	return bits;
 }
 
+static inline bool has_joined(const mh_heap *h)
+{
+	return ld_acq(&h->r->live) == h->serial;		/* [A1] */
+}
+
 static inline struct pclass *pclass_of(mh_heap *h, uint32_t spc)
 {
 	return &h->r->cls[spc];

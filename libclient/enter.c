@@ -62,7 +62,7 @@ static int rejoin(mh_heap *h)
 	int r = 0;
 
 	pthread_mutex_lock(&h->r->join);
-	while (ld_acq(&h->r->live) != h->serial) {		/* [A1] */
+	while (!has_joined(h)) {
 		if (mono_ms() >= end) {
 			r = refuse(ETIMEDOUT, "heap %s: no mheapd for %d s; is "
 				   "it running?", h->name,
@@ -93,7 +93,7 @@ static bool usable(mh_heap *h)
 		refuse(ESHUTDOWN, "heap %s has been destroyed", h->name);
 		return false;
 	}
-	if (ld_acq(&h->r->live) == h->serial) {			/* [A1] */
+	if (has_joined(h)) {
 		/* Another thread may have joined since it was looked at. */
 		if (alive(h))
 			return true;

@@ -51,10 +51,11 @@ static COLD void free_settle(mh_heap *h, span_id id)
 {
 	int err = errno;
 
-	/* If not now (a signal handler), the daemon's sweep does it. */
-	if (enter(h)) {
+	if (has_joined(h) && enter(h)) {
 		freed_elsewhere(h, id);
 		leave();
+	} else {	/* a forked child, a signal handler: the daemon does it */
+		hint_sweep(h);
 	}
 	errno = err;
 }
@@ -261,7 +262,7 @@ static bool is_parked(mh_heap *h, const struct geom *g, uint32_t slot)
 /*
  * Free of a shared object in a span that is not ours (or treats the slot as
  * not ours).  It is borrowed if it may be; else one atomic clears its live bit,
- * then the state is read.
+ * then the state is read.  mc is NULL in a process that has not joined.
  */
 static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 {
@@ -286,8 +287,12 @@ static int free_foreign(mh_heap *h, struct mcache *mc, void *p, bool lend)
 	if (!(ld_rlx(live) & bit) || !(andnot_sc(live, bit) & bit)) /* [L1] */
 		return span_state(span_load(&h->sg, g.id)) == SPAN_OWNED &&
 		       spc_life(g.spc) == LIFE_OWNED ? -EPERM : -EALREADY;
-	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
 	seen_remote_free(h, g.spc, owner, off, 1);
+	if (!mc) {
+		hint_sweep(h);
+		return 0;
+	}
+	add_rlx(&my_slot(h)->remote_frees, 1);			/* [C1] */
 	freed_elsewhere(h, g.id);
 	return 0;
 }
@@ -409,11 +414,21 @@ static int free_inside(mh_heap *h, struct mcache *mc, void *p, bool deep)
 	return r == 1 ? free_foreign(h, mc, p, !w && !deep) : r;
 }
 
+/* A forked child needs no slot, and no daemon, to free what others shared. */
+static bool frees_as_it_is(mh_heap *h)
+{
+	return h->attached && !has_joined(h) && !(h->flags & MH_READONLY) &&
+	       ld_acq(&h->sg.hdr->status) != HEAP_DESTROYED;	/* [H1] */
+}
+
 static int free_deep(mh_heap *h, void *p, bool deep)
 {
-	struct mcache *mc = enter(h);
+	struct mcache *mc;
 	int r;
 
+	if (unlikely(frees_as_it_is(h)))
+		return free_foreign(h, NULL, p, false);
+	mc = enter(h);
 	if (!mc)
 		return -errno;
 	r = free_inside(h, mc, p, deep);

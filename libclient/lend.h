@@ -38,7 +38,7 @@ static inline bool lend_wanted(struct mcache *mc, uint32_t i)
 static inline bool lendable(mh_heap *h, uint32_t spc)
 {
 	return spc_life(spc) == LIFE_SHARED && sc_is_small(spc_size_class(spc)) &&
-	       !(h->flags & MH_CHECKED) && h->r->me.slot < LENDERS;
+	       !(h->flags & MH_CHECKED) && h->r->me.slot - 1 < LENDERS - 1;
 }
 
 /*

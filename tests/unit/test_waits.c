@@ -83,6 +83,44 @@ static void threads_of_a_forked_child(void **state)
 	assert_int_equal(in_child(child, a), 0);
 }
 
+#define MANY	1000u		/* enough for a stream: frees that would borrow */
+
+static void *shared[MANY + 2];
+
+static int frees(void *arg)
+{
+	uint64_t from = mono_ms();
+
+	for (unsigned i = 0; i < MANY + 1; i++) {
+		errno = 77;
+		mh_free(arg, shared[i]);
+		CHECK(errno == 77);
+	}
+	CHECK(!mh_try_free(arg, shared[MANY + 1]));
+	CHECK(mh_try_free(arg, shared[0]) && errno == EALREADY);
+	CHECK(mono_ms() - from < DAEMON_WAIT_MS);
+	return 0;
+}
+
+/* To free what others shared takes neither a client slot nor a daemon. */
+static void frees_of_a_forked_child(void **state)
+{
+	struct mh_stats s;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY + 2; i++) {
+		shared[i] = mh_alloc_shared(b, i < MANY ? 1000 : 100000);
+		assert_non_null(shared[i]);
+	}
+	strcpy(a->socket_path, "/nonexistent/mheap.sock");
+	assert_int_equal(in_child(frees, a), 0);
+	clientrig_pause(cr);
+	requests_serve(&cr->r->h);	/* it has rung: a span is listed */
+	clientrig_resume(cr);
+	assert_int_equal(mh_stats(b, &s, sizeof(s)), 0);
+	assert_int_equal(s.shared_objects, 0);
+}
+
 /* A daemon that makes a slot ours and dies before it says so. */
 static struct server dying;
 static struct wire_hello heard[4];
@@ -163,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_RIG(requests_of_many_threads),
 		ON_RIG(threads_of_a_forked_child),
+		ON_RIG(frees_of_a_forked_child),
 		ON_RIG(a_slot_that_was_promised),
 		ON_RIG(joined_meanwhile),
 	};
