@@ -50,11 +50,12 @@ static int hold_by_name(struct sh_holder *word)
 
 	do {
 		w = holders_read(word);
-		if (!holders_open(w))
+		if (holders_gone(word, w))
 			return -ESTALE;
 		if (holders_has(w, HOLDER_NAME))
 			return -EBUSY;
-	} while (!holders_cas(word, w, holders_with(w, HOLDER_NAME)));
+	} while (!holders_open(w) ||
+		 !holders_cas(word, w, holders_with(w, HOLDER_NAME)));
 	return 0;
 }
 

@@ -121,6 +121,23 @@ static int serve_return(struct heap *h, const struct request *q)
 	return 0;
 }
 
+/* An index alone may be another channel's by the time that it is looked at. */
+static uint32_t chan_version(const struct heap *h, uint32_t i)
+{
+	return i < h->sg.geo.nchans ?
+	       ld_acq(&h->sg.chandir[i].state) >> 2 : 0;	/* [M5] */
+}
+
+static int serve_open(struct heap *h, const struct request *q,
+		      uint32_t *ret_index, uint32_t *ret_version)
+{
+	int r = chan_open(h, q->text, q->arg[0], q->arg[1], ret_index);
+
+	if (!r)
+		*ret_version = chan_version(h, *ret_index);
+	return r;
+}
+
 static int serve(struct heap *h, const struct request *q, uint32_t *ret_result,
 		 uint32_t *ret_reason)
 {
@@ -141,7 +158,7 @@ static int serve(struct heap *h, const struct request *q, uint32_t *ret_result,
 	case OP_NAME_REMOVE:
 		return names_remove(h, q->text);
 	case OP_CHAN_OPEN:
-		return chan_open(h, q->text, q->arg[0], q->arg[1], ret_result);
+		return serve_open(h, q, ret_result, ret_reason);
 	case OP_CHAN_REMOVE:
 		return chan_remove(h, q->text);
 	}
@@ -295,7 +312,8 @@ static void serve_again(struct heap *h, uint64_t was, uint32_t slot, uint32_t ce
 		return;			/* cancelled, and another one by now */
 	now = is_there(h, &q, &i);
 	if (q.op != OP_NAME_SET && before != now)
-		finish(h, c, (uint32_t)(was >> 32), &q, 0, i, 0);
+		finish(h, c, (uint32_t)(was >> 32), &q, 0, i,
+		       chan_version(h, i));
 	else
 		serve_cell(h, slot, cell, 0);
 }

@@ -206,6 +206,7 @@ static int last_detach(mh_heap *h)
 	pthread_mutex_unlock(&h->ending);
 	if (h->heap_map)
 		unmap_heap(h);
+	h->arena = NULL;	/* a view's is not ours to unmap */
 	h->bytes = 0;
 	if (joined)
 		r = part_heap(h);

@@ -217,9 +217,10 @@ static void unlink_watch(struct chan_watch *w)
 {
 	struct chan_watch *_Atomic *at = &watches;
 
-	while (ld_acq(at) != w)					/* [A1] */
+	while (ld_acq(at) && ld_acq(at) != w)			/* [A1] */
 		at = &ld_acq(at)->next;				/* [A1] */
-	st_rel(at, ld_acq(&w->next));				/* [A1] */
+	if (ld_acq(at))		/* else a fork came in between */ /* [A1] */
+		st_rel(at, ld_acq(&w->next));			/* [A1] */
 }
 
 void chan_fd_close(mh_chan *c)
@@ -247,7 +248,10 @@ void chan_fds_stop(mh_heap *h)
 	pthread_mutex_unlock(&watching);
 }
 
-/* While the numbers are those of the eventfds still. */
+/*
+ * While the numbers are those of the eventfds still.  A fork may have come when one was
+ * in the list and its channel didn't know it yet.
+ */
 void chan_fds_in_child(void)
 {
 	watching = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -256,5 +260,6 @@ void chan_fds_in_child(void)
 			close(w->fd);
 		w->fd = -1;
 		st_rel(&w->pid, 0);				/* [A1] */
+		st_rel(&w->c->watch, w);			/* [A1] */
 	}
 }

@@ -86,9 +86,9 @@ bool chan_view_named(const struct seg *sg, uint32_t index, const char *name,
 	       !strcmp(text, name) && chan_is_open(ret);
 }
 
-/* Asks the daemon.  0, or -1 and it was refused. */
+/* Asks the daemon: which one, of which version.  0, or -1 and it was refused. */
 static int ask(mh_heap *h, const char *name, unsigned capacity, unsigned flags,
-	       uint32_t *ret_index)
+	       struct chan *ret)
 {
 	struct call call = { .op = OP_CHAN_OPEN, .text = name,
 			     .arg = { capacity, flags } };
@@ -98,15 +98,19 @@ static int ask(mh_heap *h, const char *name, unsigned capacity, unsigned flags,
 		return -1;
 	r = call_daemon(h, &call, false);
 	leave();
-	*ret_index = (uint32_t)call.result;
+	ret->index = call.result;
+	ret->version = call.reason;
 	return r ? open_failed(h, name, r) : 0;
 }
 
-/* Again, if it was removed since the daemon's answer: the index may be another's. */
+/*
+ * Again, if it was removed since the daemon's answer: what has its index or its name by
+ * now was made by somebody else.
+ */
 mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 		      unsigned flags)
 {
-	uint32_t index;
+	struct chan is;
 	mh_chan *c;
 
 	if (bad_open(h, name, capacity, flags) || !enter_any(h))
@@ -116,11 +120,12 @@ mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 	if (!c)
 		return NULL;
 	do {
-		if (ask(h, name, capacity, flags, &index)) {
+		if (ask(h, name, capacity, flags, &is)) {
 			free(c);
 			return NULL;
 		}
-	} while (!chan_view_named(&h->sg, index, name, &c->ch));
+	} while (!chan_view_named(&h->sg, is.index, name, &c->ch) ||
+		 c->ch.version != is.version);
 	return c;
 }
 

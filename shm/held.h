@@ -131,6 +131,15 @@ static inline struct holders holders_freeing(uint32_t mover)
 	return holders_tagged((struct holders){ 0, 0 }, TAG_FREEING, mover);
 }
 
+/*
+ * Nobody holds it, says w.  Its tag is in one load; that no bit is in either half is of
+ * two times, unless the word is what was read: one holder may come and another one go.
+ */
+static inline bool holders_gone(struct sh_holder *h, struct holders w)
+{
+	return !holders_open(w) && (!holders_change(w) || holders_cas(h, w, w));
+}
+
 /* Adds the bit.  False: the object is going, or gone. */
 static inline bool held_hold(struct sh_holder *h, struct holders bit)
 {
@@ -138,9 +147,9 @@ static inline bool held_hold(struct sh_holder *h, struct holders bit)
 
 	do {
 		w = holders_read(h);
-		if (!holders_open(w))
+		if (holders_gone(h, w))
 			return false;
-	} while (!holders_cas(h, w, holders_with(w, bit)));
+	} while (!holders_open(w) || !holders_cas(h, w, holders_with(w, bit)));
 	return true;
 }
 

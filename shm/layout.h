@@ -173,7 +173,7 @@
 #include "shm/sizeclass.h"
 
 #define SH_MAGIC	0x31706165686d6873ULL	/* "shmheap1" */
-#define SH_FORMAT	9
+#define SH_FORMAT	10
 
 /* Lifetimes; a span class is {lifetime, size class}. */
 #define LIFE_OWNED	0u
@@ -355,7 +355,7 @@ struct sh_cell {
 	uint32_t result;		/* (d) before DONE */
 	int32_t	 err;			/* (d) before DONE: 0 or -errno */
 	char	 text[64];		/* (o) before POSTED: a name */
-	uint32_t reason;		/* (d) before DONE: ENOMEM_... */
+	uint32_t reason;		/* (d) before DONE: ENOMEM_..., a channel's version */
 	uint32_t pad[5];
 };
 

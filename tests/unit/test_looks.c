@@ -3,6 +3,7 @@
  * test_looks.c - what is looked at in two words or more: something happens between
  * two of them.  (The code that looks is in here, with a place to step in.)
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -16,6 +17,20 @@ static inline void between(void)
 		step_in();
 }
 
+/* In holders_read: before the second half. */
+static const void *second_half;
+static void (*step_between)(void);
+
+static inline void before(const void *p)
+{
+	if (p == second_half && step_between)
+		step_between();
+}
+
+#define ld_acq_plain(p)		atomic_load_explicit((p), memory_order_acquire)
+#undef ld_acq
+#define ld_acq(p)		(before(p), ld_acq_plain(p))
+
 /* In held_exists: before parked, and before the second look at live. */
 #define geom_parked(sg, g)	(between(), geom_parked(sg, g))
 #define ld_sc_plain(p)		atomic_load_explicit((p), memory_order_seq_cst)
@@ -23,6 +38,8 @@ static inline void between(void)
 #define ld_sc(p)		(between(), ld_sc_plain(p))
 #include "shm/held.h"
 #undef ld_sc
+#undef ld_acq
+#define ld_acq(p)		ld_acq_plain(p)
 #undef geom_parked
 #define ld_sc(p)		ld_sc_plain(p)
 
@@ -31,6 +48,29 @@ static inline void between(void)
 #define place_state(seq)	(between(), place_state(seq))
 #include "shm/chan.c"
 #undef place_state
+
+/* In mh_chan_open: after the daemon's answer. */
+#include "libclient/client.h"
+static void (*answered)(void);
+
+static inline int call_and_then(mh_heap *h, struct call *c, bool nowait)
+{
+	int r = call_daemon(h, c, nowait);
+	void (*f)(void) = answered;
+
+	answered = NULL;
+	if (f) {
+		leave();
+		f();
+		if (!enter_any(h))
+			return -EINVAL;
+	}
+	return r;
+}
+
+#define call_daemon		call_and_then
+#include "libclient/chanopen.c"
+#undef call_daemon
 
 /* In owned_there: before the page's word, and after it. */
 #include "libclient/pageword.h"
@@ -92,6 +132,53 @@ static void live_and_parked(void **state)
 	assert_int_equal(steps, 3);
 	set_slot(0, 0);
 	rig_free(rig);
+}
+
+static struct sh_holder word;
+
+static void changes_hands_twice(void)
+{
+	step_between = NULL;
+	assert_true(held_hold(&word, holder_bit(5)));
+	assert_int_equal(held_drop(&word, holder_bit(70), 70), HELD_BY_OTHERS);
+}
+
+/* One lets go whose bit is in one half once another one holds it in the other. */
+static void both_halves(void **state)
+{
+	const struct holders his = holder_bit(70);
+
+	(void)state;
+	word.lo = his.lo;
+	word.hi = his.hi;
+	second_half = &word.hi;
+	step_between = changes_hands_twice;
+	assert_true(held_hold(&word, holder_bit(1)));
+	assert_null(step_between);
+	assert_int_equal(held_drop(&word, holder_bit(5), 5), HELD_BY_OTHERS);
+	assert_int_equal(held_drop(&word, holder_bit(1), 1), HELD_BY_NONE);
+	assert_false(held_hold(&word, holder_bit(1)));
+}
+
+static mh_chan *by_b;
+
+static void made_anew(void)
+{
+	assert_int_equal(mh_chan_remove(b, "x"), 0);
+	by_b = mh_chan_open(b, "x", 2, MH_EXCL);
+}
+
+/* One of the two who open it with MH_EXCL has made it, and the other one not. */
+static void made_by_one(void **state)
+{
+	(void)state;
+	answered = made_anew;
+	errno = 0;
+	assert_null(mh_chan_open(a, "x", 64, MH_EXCL));
+	assert_int_equal(errno, EEXIST);
+	assert_non_null(by_b);
+	mh_chan_close(by_b);
+	assert_int_equal(mh_chan_remove(a, "x"), 0);
 }
 
 static void arrives(void)
@@ -184,7 +271,8 @@ int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(live_and_parked), T(state_and_age),
+		cmocka_unit_test(live_and_parked), cmocka_unit_test(both_halves),
+		T(made_by_one), T(state_and_age),
 		T(shared_meanwhile), T(gone_meanwhile),
 	};
 
