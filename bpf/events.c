@@ -45,7 +45,7 @@ int trace_events(const struct options *o)
 		decode_title(&d);
 		r = session_run(&s, tick, NULL);
 		session_stop(&s);
-		session_drain(&s);
+		session_drain(&s, NEVER);
 		lost = session_report(&s);
 		r = r ? r : lost;
 	}

@@ -67,7 +67,7 @@ static int record(const struct options *o, FILE *f)
 		write_head(f);
 		r = session_run(&s, tick, f);
 		session_stop(&s);
-		session_drain(&s);
+		session_drain(&s, NEVER);
 		write_tail(&s, f);
 		lost = session_report(&s);
 		r = r ? r : lost;

@@ -326,7 +326,7 @@ static int on_event(void *arg, void *data, size_t size)
 
 	if (size >= sizeof(struct event) && s->take)
 		s->take(data, s->take_arg);
-	return 0;
+	return now_ns() < s->drain_end ? 0 : -EAGAIN;
 }
 
 static int open_ring(struct session *s)
@@ -338,10 +338,10 @@ static int open_ring(struct session *s)
 	return s->ring ? 0 : -errno;
 }
 
-void session_drain(struct session *s)
+bool session_drain(struct session *s, uint64_t until_ns)
 {
-	if (s->ring)
-		ring_buffer__consume(s->ring);
+	s->drain_end = until_ns;
+	return s->ring && ring_buffer__consume(s->ring) == -EAGAIN;
 }
 
 void session_stop(struct session *s)

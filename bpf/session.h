@@ -63,7 +63,7 @@ struct session {
 	uint32_t	      proven, unproven;
 	uint32_t	      unknown, unfit;	/* sites left alone */
 	uint64_t	      probes;	/* bit: wanted */
-	uint64_t	      began_ns, scan_ns;
+	uint64_t	      began_ns, scan_ns, drain_end;
 	uint64_t	      canaries;	/* hits that are our own */
 	uint64_t	      hit_ns;	/* what one costs, measured here */
 	struct table	      table[TABLES];
@@ -98,13 +98,19 @@ int session_scan(struct session *s);
 
 /*
  * Until interrupted, the time is up, or the count of intervals is reached: calls
- * tick at the end of each interval.  A tick that returns other than 0 ends it.
+ * tick at the end of each interval but the last, whose figures are shown when all
+ * has come off.  A tick that returns other than 0 ends it.
+ *
+ * What waits in the ring then is for session_drain(), after session_stop().
  */
 int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 		void *arg);
 
-/* Takes what waits in the ring. */
-void session_drain(struct session *s);
+/*
+ * Takes what waits in the ring, one event at least: until it is empty, or the time
+ * is up, as events may come faster than they are taken.  True: there may be more.
+ */
+bool session_drain(struct session *s, uint64_t until_ns);
 
 /* Detaches; what comes later isn't seen. */
 void session_stop(struct session *s);
@@ -135,6 +141,7 @@ int session_whole(const struct options *o, uint32_t wish,
 		  int (*show)(struct session *s, void *arg), void *arg);
 
 uint64_t now_ns(void);
+#define NEVER	UINT64_MAX
 
 /* explain.c: why the kernel said no to `step`, and what to do.  Gives 3. */
 int explain(int err, const char *step, bool multi);

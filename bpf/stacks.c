@@ -167,7 +167,7 @@ int trace_stacks(const struct options *o)
 	if (!r) {
 		r = session_run(&s, NULL, NULL);
 		session_stop(&s);
-		session_drain(&s);
+		session_drain(&s, NEVER);
 		r = r ? r : show(&s, &k);
 		lost = session_report(&s);
 		r = r ? r : lost;

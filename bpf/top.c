@@ -295,6 +295,8 @@ static int run(struct session *s, struct top *t)
 	t->next_ns = s->began_ns + (uint64_t)(t->o.interval_s * 1e9);
 	screen_begin(t);
 	r = session_run(s, tick, t);
+	if (!r && now_ns() >= t->next_ns)	/* -d ends with an interval */
+		r = look(s, t, true);
 	if (t->screen)
 		endwin();
 	free(t->last);

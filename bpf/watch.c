@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * watch.c - the loop of a session: events every 50 ms, or sooner if the ring
- * fills; new objects every two seconds; the command's tick at each interval.
+ * fills, and for no longer at a time; new objects every two seconds; the command's
+ * tick at each interval.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 
 #define DRAIN_NS	50000000ULL
 #define SCAN_NS		2000000000ULL
-#define NEVER		UINT64_MAX
 
 static volatile sig_atomic_t interrupted;
 
@@ -78,23 +78,25 @@ int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 	uint64_t end = s->o->duration_s > 0 ?
 		       s->began_ns + (uint64_t)(s->o->duration_s * 1e9) : NEVER;
 	uint64_t drain = s->ring ? DRAIN_NS : SCAN_NS;
+	bool more = false;
 	int r = 0;
 
 	/* In this order: who has read that it runs may end it. */
 	catch_signals();
 	refuse(0, "tracing %u object%s", s->find.n, s->find.n == 1 ? "" : "s");
 	while (!r && !interrupted && now_ns() < end && !all_gone(s)) {
-		wait_until(s, earlier(earlier(next, end), now_ns() + drain));
-		session_drain(s);
+		if (!more)
+			wait_until(s, earlier(earlier(next, end),
+					      now_ns() + drain));
+		more = session_drain(s, earlier(end, now_ns() + drain));
 		scan_if_due(s);
-		if (now_ns() < next || interrupted)
+		if (now_ns() < next || now_ns() >= end || interrupted)
 			continue;
-		next += each;
-		r = tick ? tick(s, arg) : 0;
 		if (s->o->count && ++ticks == s->o->count)
 			break;
+		next += each;
+		r = tick ? tick(s, arg) : 0;
 	}
-	session_drain(s);
 	return r;
 }
 

@@ -144,6 +144,7 @@ SCRIPT_TESTS = \
 	%D%/trace/channels.sh \
 	%D%/trace/counters.sh \
 	%D%/trace/denied.sh \
+	%D%/trace/ends.sh \
 	%D%/trace/exact.sh \
 	%D%/trace/golden.sh \
 	%D%/trace/hits.sh \
