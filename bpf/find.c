@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bpf/mapping.h"
+#include "tools/say.h"
 
 static struct object *known(const struct finder *f, const struct stat *st)
 {
@@ -38,9 +39,10 @@ static int add(struct finder *f, int fd, const char *path)
 	if (!more)
 		goto no_memory;
 	f->object = more;
-	o->path = strdup(path);
+	o->path = malloc(strlen(path) + 1);
 	if (!o->path)
 		goto no_memory;
+	safe_text(o->path, strlen(path) + 1, path, strlen(path), SAFE_TERMINAL);
 	o->fd = fd;
 	o->dev = st.st_dev;
 	o->ino = st.st_ino;

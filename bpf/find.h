@@ -17,7 +17,7 @@
 #include "bpf/notes.h"
 
 struct object {
-	char	     *path;		/* as its processes see it, for people */
+	char	     *path;		/* as its processes see it, made safe to print */
 	char	      attach[64];	/* /proc/self/fd/N */
 	int	      fd;
 	dev_t	      dev;

@@ -57,6 +57,12 @@ void flame_total(struct flame *root)
 	}
 }
 
+static void put_name(const char *s, FILE *f)
+{
+	for (; *s; s++)
+		putc(*s == ';' ? '?' : *s, f);
+}
+
 static void folded(const struct flame *n, const char **path, uint32_t depth,
 		   FILE *f)
 {
@@ -64,8 +70,10 @@ static void folded(const struct flame *n, const char **path, uint32_t depth,
 		return;
 	path[depth] = n->name;
 	if (n->self) {
-		for (uint32_t i = 0; i <= depth; i++)
-			fprintf(f, "%s%s", i ? ";" : "", path[i]);
+		for (uint32_t i = 0; i <= depth; i++) {
+			fputs(i ? ";" : "", f);
+			put_name(path[i], f);
+		}
 		fprintf(f, " %" PRIu64 "\n", n->self);
 	}
 	for (const struct flame *c = n->child; c; c = c->next)

@@ -13,7 +13,7 @@
 enum flame_kind { FLAME_PROCESS, FLAME_FRAME, FLAME_MHEAP, FLAME_EVENT };
 
 struct flame {
-	const char   *name;		/* the tree's own copy */
+	const char   *name;		/* the tree's own copy, safe_text() */
 	enum flame_kind kind;		/* colours it */
 	uint64_t      self, total;
 	struct flame *child, *next;	/* children in the order of names */
@@ -29,7 +29,7 @@ struct flame *flame_step(struct flame *at, const char *name,
 /* Gives the weight to a leaf; flame_total() then sums up to the root. */
 void flame_total(struct flame *root);
 
-/* "root;caller;leaf 12" a line. */
+/* "root;caller;leaf 12" a line; a `;' of a name's own is a `?'. */
 void flame_folded(const struct flame *root, FILE *f);
 
 /* One SVG with nothing outside it.  unit: "us", "times" ... */

@@ -44,7 +44,8 @@ static struct name who(struct session *s, uint32_t pid)
 	struct name n = { "unknown" };
 
 	if (pid)
-		snprintf(n.s, sizeof(n.s), "%.12s[%u]", proc_name(s, pid).s, pid);
+		snprintf(n.s, sizeof(n.s), "%.12s[%u]",
+			 name_cut(proc_name(s, pid), 12).s, pid);
 	return n;
 }
 

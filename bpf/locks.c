@@ -38,7 +38,8 @@ static struct name who(struct session *s, uint32_t pid)
 	struct name n = { "-" };
 
 	if (pid)
-		snprintf(n.s, sizeof(n.s), "%.15s[%u]", proc_name(s, pid).s, pid);
+		snprintf(n.s, sizeof(n.s), "%.15s[%u]",
+			 name_cut(proc_name(s, pid), 15).s, pid);
 	return n;
 }
 

@@ -8,6 +8,7 @@
 
 #include "shm/segment.h"
 #include "shm/probe_ids.h"
+#include "tools/say.h"
 
 #define IS_LIB_LIB	true
 #define IS_LIB_DAEMON	false
@@ -63,6 +64,15 @@ struct name class_name(uint32_t spc)
 		snprintf(n.s, sizeof(n.s), "%s %" PRIu64, class_life(spc),
 			 class_size(spc));
 	return n;
+}
+
+struct name name_cut(struct name n, size_t most)
+{
+	struct name cut = { "" };
+
+	safe_text(cut.s, most + 1 < sizeof(cut.s) ? most + 1 : sizeof(cut.s),
+		  n.s, sizeof(n.s), SAFE_TERMINAL);
+	return cut;
 }
 
 const char *level_name(uint32_t level)

@@ -7,6 +7,7 @@
 #define BPF_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/record.h"
@@ -32,6 +33,9 @@ struct name class_name(uint32_t spc);
 /* "16384 B"; "large". */
 uint64_t class_size(uint32_t spc);
 const char *class_life(uint32_t spc);
+
+/* Its first bytes, at most so many, and no character cut. */
+struct name name_cut(struct name n, size_t most);
 
 /* "cache", "central", "daemon"; "" for 0. */
 const char *level_name(uint32_t level);

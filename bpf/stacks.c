@@ -95,18 +95,17 @@ static struct flame *climb(struct stacks *k, struct flame *at, pid_t pid,
 
 static bool add(struct session *s, struct stacks *k, const struct stack_row *r)
 {
-	char leaf[96], who[48];
+	char leaf[96], who[56];
 	struct stack stack;
 	struct flame *at;
 
 	if (!rows_stack(s, r->key.stack, &stack))
 		memset(&stack, 0, sizeof(stack));
 	if (s->o->by_process)
-		snprintf(who, sizeof(who), "%.20s-%u",
+		snprintf(who, sizeof(who), "%s-%u",
 			 proc_name(s, r->key.tgid).s, r->key.tgid);
 	else
-		snprintf(who, sizeof(who), "%.20s",
-			 proc_name(s, r->key.tgid).s);
+		snprintf(who, sizeof(who), "%s", proc_name(s, r->key.tgid).s);
 	at = flame_step(k->root, who, FLAME_PROCESS);
 	if (at)
 		at = climb(k, at, (pid_t)r->key.tgid, &stack);

@@ -6,7 +6,7 @@
  * what happened is grey, and all else warm.
  */
 #include <inttypes.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "bpf/flame.h"
 
@@ -24,21 +24,36 @@ struct drawing {
 	uint64_t    total;
 };
 
+/* A byte of UTF-8 that isn't the first of its letter. */
+static bool is_rest(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+static size_t letters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += !is_rest(*s);
+	return n;
+}
+
+/* At most n letters. */
 static void put_text(FILE *f, const char *s, size_t n)
 {
-	for (; *s && n; s++, n--) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '<')
+	for (; *s && (n || is_rest(*s)); s++) {
+		n -= !is_rest(*s);
+		if (*s == '<')
 			fputs("&lt;", f);
-		else if (c == '>')
+		else if (*s == '>')
 			fputs("&gt;", f);
-		else if (c == '&')
+		else if (*s == '&')
 			fputs("&amp;", f);
-		else if (c == '"')
+		else if (*s == '"')
 			fputs("&quot;", f);
 		else
-			putc(c < 0x20 || c == 0x7f ? '?' : c, f);
+			putc(*s, f);
 	}
 }
 
@@ -82,7 +97,7 @@ static void box(const struct drawing *d, const struct flame *n, double x,
 {
 	double w = (double)n->total * d->scale;
 	double y = d->base - (level + 1) * ROW;
-	size_t fits = (size_t)((w - 4) / CHAR), len = strlen(n->name);
+	size_t fits = (size_t)((w - 4) / CHAR), len = letters(n->name);
 
 	if (w < LEAST)
 		return;
@@ -132,7 +147,7 @@ void flame_svg(const struct flame *root, FILE *f, const char *title,
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fffdf8\"/>\n"
 		"<text x=\"%.0f\" y=\"22\" font-size=\"15\" "
 		"font-weight=\"bold\">", WIDTH, height, WIDTH, height, MARGIN);
-	put_text(f, title, strlen(title));
+	put_text(f, title, SIZE_MAX);
 	fprintf(f, "</text>\n<text x=\"%.0f\" y=\"40\" fill=\"#555\">%" PRIu64
 		" %s in all; width is the share, callers are below; "
 		"blue: in mheap, grey: what happened</text>\n",

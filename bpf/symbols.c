@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 #include "bpf/mapping.h"
+#include "tools/say.h"
 
 #define ID_BYTES	sizeof(((struct frame *)0)->build_id)
 
 /* An ELF file by its build id. */
 struct file {
 	uint8_t	     id[ID_BYTES];
-	char	    *path;		/* for people */
+	char	    *path;		/* as its processes see it */
 	int	     fd;		/* kept: a file may be removed */
 	Dwfl	    *dwfl;		/* opened when first asked */
 	Dwfl_Module *module;
@@ -247,11 +248,12 @@ static int frame_cmp(const void *a, const void *b)
 const char *symbols_name(struct symbols *y, const struct frame *f)
 {
 	struct named **was = tfind(f, &y->named, frame_cmp), *n;
-	char text[200];
+	char raw[320], text[200];
 
 	if (was)
 		return (*was)->text;
-	describe(y, f, text, sizeof(text));
+	describe(y, f, raw, sizeof(raw));
+	safe_text(text, sizeof(text), raw, sizeof(raw), SAFE_TERMINAL);
 	n = malloc(sizeof(*n) + strlen(text) + 1);
 	if (!n)
 		return "[out of memory]";

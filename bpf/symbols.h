@@ -31,7 +31,10 @@ bool symbols_file(struct symbols *y, const char *path);
  */
 struct frame symbols_frame(struct symbols *y, pid_t pid, const struct frame *f);
 
-/* "function", "[library+0x12]", "[0x12]".  What is returned lives as long as y. */
+/*
+ * "function", "[library+0x12]", "[0x12]", safe to print.  What is returned lives as
+ * long as y.
+ */
 const char *symbols_name(struct symbols *y, const struct frame *f);
 
 /* Is it in libmheap or mheapd? */

@@ -115,9 +115,9 @@ static void line(struct session *s, const struct top *t,
 
 	if (k->tgid)
 		snprintf(pid, sizeof(pid), "%u", k->tgid);
-	snprintf(to, size, "%8s %-15.15s %-14.14s %-12.12s %-7s %10.0f %10.0f "
+	snprintf(to, size, "%8s %-15s %-14.14s %-12.12s %-7s %10.0f %10.0f "
 		 "%8s %8s %8s %8s %6" PRIu64, pid,
-		 k->tgid ? proc_name(s, k->tgid).s : "",
+		 k->tgid ? name_cut(proc_name(s, k->tgid), 15).s : "",
 		 probe_names[k->probe].name,
 		 t->o.by_class ? sub_name(k->probe, k->sub).s : "all",
 		 level_name(k->level), rate(t, a->count), rate(t, a->nobj),

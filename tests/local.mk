@@ -150,6 +150,7 @@ SCRIPT_TESTS = \
 	%D%/trace/hits.sh \
 	%D%/trace/inside.sh \
 	%D%/trace/many.sh \
+	%D%/trace/names.sh \
 	%D%/trace/output.sh \
 	%D%/trace/owners.sh \
 	%D%/trace/stacks.sh \

@@ -57,10 +57,11 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 	return n;
 }
 
-/* Of C0, C1 and DEL: a terminal would obey them. */
+/* Of C0, C1 and DEL, which a terminal would obey, or no character at all. */
 static bool is_control(const unsigned char *p)
 {
-	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0) ||
+	       (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe);
 }
 
 char *safe_text(char *to, size_t size, const char *from, size_t len, int where)
@@ -70,7 +71,8 @@ char *safe_text(char *to, size_t size, const char *from, size_t len, int where)
 
 	while (left) {
 		size_t n = utf8_len(p, left), step = n ? n : 1;
-		bool bad = !n || (where == SAFE_TERMINAL && is_control(p));
+		bool bad = !n || (is_control(p) &&
+				  (where == SAFE_TERMINAL || p[0] >= 0x20));
 
 		if (at + step >= size)
 			break;

@@ -22,7 +22,9 @@ struct figure figure_bytes(uint64_t bytes);
 
 /*
  * Copies text that other processes chose.  What is no UTF-8 becomes '?', and so
- * do control characters if it is for a terminal.  Returns `to`.
+ * do control characters, but for JSON those that it escapes.  What is for a terminal
+ * is fit for XML, too.  What doesn't fit is left out, by whole characters.  Returns
+ * `to`.
  */
 #define SAFE_JSON	0
 #define SAFE_TERMINAL	1
