@@ -11,6 +11,16 @@
 #include "tools/json.h"
 #include "tools/say.h"
 
+uint64_t wall_ns(void)
+{
+	struct timespec wall, mono;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (uint64_t)(wall.tv_sec - mono.tv_sec) * 1000000000 +
+	       (uint64_t)(wall.tv_nsec - mono.tv_nsec);
+}
+
 void decode_title(const struct decode *d)
 {
 	if (!d->json)
@@ -18,20 +28,22 @@ void decode_title(const struct decode *d)
 		       "PID", "TID", "CPU", "PROBE", "ARGUMENTS");
 }
 
+/* Recordings of earlier versions have events from before their start. */
 static void print_time(const struct decode *d, uint64_t ts_ns)
 {
-	char text[32] = "";
-	uint64_t ns = ts_ns + (d->wall ? d->wall_ns : -d->start_ns);
+	char text[48] = "";
+	bool before = !d->wall && ts_ns < d->start_ns;
+	uint64_t ns = d->wall ? ts_ns + d->wall_ns : before ?
+		      d->start_ns - ts_ns : ts_ns - d->start_ns;
 	time_t s = (time_t)(ns / 1000000000);
 	struct tm t;
 
-	if (d->wall && localtime_r(&s, &t)) {
+	if (d->wall && localtime_r(&s, &t))
 		strftime(text, sizeof(text), "%H:%M:%S", &t);
-		printf("%s.%06u ", text, (unsigned)(ns / 1000 % 1000000));
-	} else {
-		printf("%8" PRIu64 ".%06u ", ns / 1000000000,
-		       (unsigned)(ns / 1000 % 1000000));
-	}
+	else
+		snprintf(text, sizeof(text), "%s%" PRIu64, before ? "-" : "",
+			 ns / 1000000000);
+	printf("%8s.%06u ", text, (unsigned)(ns / 1000 % 1000000));
 }
 
 static void print_arg(const char *name, uint64_t n)

@@ -15,8 +15,11 @@ struct decode {
 	bool	 json;
 	bool	 wall;		/* time of day, else seconds since the start */
 	uint64_t	 start_ns;	/* CLOCK_MONOTONIC */
-	uint64_t	 wall_ns;	/* CLOCK_REALTIME at CLOCK_MONOTONIC 0 */
+	uint64_t	 wall_ns;	/* wall_ns() of then */
 };
+
+/* CLOCK_REALTIME at CLOCK_MONOTONIC 0, as of now. */
+uint64_t wall_ns(void);
 
 void decode_title(const struct decode *d);
 void decode_event(const struct decode *d, const struct event *e);

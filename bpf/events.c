@@ -5,7 +5,6 @@
  * the end, and where, by the gaps in each CPU's numbers.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "bpf/decode.h"
 #include "bpf/session.h"
@@ -13,14 +12,6 @@
 static void take(const struct event *e, void *arg)
 {
 	decode_event(arg, e);
-}
-
-static uint64_t wall_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec - now_ns();
 }
 
 static int tick(struct session *s, void *arg)

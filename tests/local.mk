@@ -153,6 +153,7 @@ SCRIPT_TESTS = \
 	%D%/trace/names.sh \
 	%D%/trace/output.sh \
 	%D%/trace/owners.sh \
+	%D%/trace/record.sh \
 	%D%/trace/stacks.sh \
 	$(NULL)
 

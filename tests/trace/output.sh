@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What is printed for programs is what they expect: JSON, OpenMetrics in a file and
-# over HTTP, recordings.
+# over HTTP.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 need_bpf
 
@@ -50,18 +50,4 @@ for line in sys.stdin:
 	done
 fi
 
-# A recording plays as it was seen.
-tracer record record "$dir/rec" --lib "$fire"
-"$fire" pairs 50 || fail "fire pairs"
-ends_tracer record
-"$trace" replay "$dir/rec" --json >"$dir/play" || fail "replay"
-[ "$(grep -c '"type":"event"' "$dir/play")" = 200 ] || fail "replay: events"
-[ "$(grep '"type":"stats"' "$dir/play" | field hits)" = 200 ] ||
-	fail "replay: hits"
-head -c 1000 "$dir/rec" >"$dir/cut"
-! "$trace" replay "$dir/cut" >/dev/null 2>"$dir/said" ||
-	fail "a recording that was cut off plays to the end"
-grep -q 'cut off' "$dir/said" || fail "cut off: $(cat "$dir/said")"
-! "$trace" replay "$fire" >/dev/null 2>"$dir/said" || fail "plays a program"
-grep -q 'no recording' "$dir/said" || fail "no recording: $(cat "$dir/said")"
 echo "output.sh: well formed"
