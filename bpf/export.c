@@ -164,14 +164,11 @@ static int run(struct session *s)
 
 int trace_export(const struct options *o)
 {
-	struct options mine = *o;
 	struct session s = { 0 };
 	int r, lost;
 
-	if (mine.interval_s <= 0)
-		mine.interval_s = 5;
 	signal(SIGPIPE, SIG_IGN);
-	r = session_open(&s, &mine, 0);
+	r = session_open(&s, o, 0);
 	if (!r) {
 		r = run(&s);
 		lost = session_report(&s);

@@ -111,7 +111,7 @@ static void print_matrix(struct session *s, const struct free_row *rows,
 	for (uint32_t j = 0; j < owner.n; j++)
 		printf(" %20s", who(s, owner.pid[j]).s);
 	putchar('\n');
-	for (uint32_t i = 0; i < freer.n; i++) {
+	for (uint32_t i = 0; i < freer.n && i < s->o->rows; i++) {
 		printf("%-21s", who(s, freer.pid[i]).s);
 		for (uint32_t j = 0; j < owner.n; j++)
 			printf(" %20" PRIu64, cell(rows, n, freer.pid[i],
@@ -163,7 +163,7 @@ static int show(struct session *s, void *arg)
 		return refuse(EXIT_FAULT, "out of memory");
 	o.by_class |= o.json;
 	n = fold_rows(&o, rows, n);
-	for (uint32_t i = 0; i < n && o.json; i++)
+	for (uint32_t i = 0; i < n && i < o.rows && o.json; i++)
 		json_row(s, &rows[i]);
 	if (!n && !o.json)
 		puts("nobody freed another's objects");

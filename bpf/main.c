@@ -15,41 +15,48 @@
 #error "PACKAGE_VERSION comes from config.h"
 #endif
 
-#define LIVE	(TAKES_TRACING | TAKES_JSON)
+#define TRACES	(TAKES_WHERE | TAKES_WAY | TAKES_RUN)
+#define SLOW	(TRACES | TAKES_MIN | TAKES_PROBE)
 
 static const struct command commands[] = {
 	{ "check", "", "Whether tracing works here; if not, why.",
-	  TAKES_TRACING, BY_COUNT, trace_check },
+	  TAKES_WHERE | TAKES_WAY, BY_COUNT, 0, trace_check },
 	{ "events", "", "Each slow path as a line, as it ends.\v"
 	  "With more events than can be printed some are lost: how many is said "
 	  "at the end.  -c, -m and -p make them fewer.",
-	  LIVE | TAKES_TIMES | TAKES_STARTS, BY_COUNT, trace_events },
-	{ "export", "", "Figures as OpenMetrics, for Prometheus.\v"
+	  SLOW | TAKES_RING | TAKES_JSON | TAKES_TIMES | TAKES_STARTS, BY_COUNT,
+	  0, trace_events },
+	{ "export", "[INTERVAL [COUNT]]", "Figures as OpenMetrics.\v"
 	  "With neither --listen nor -o they are printed once, at the end.",
-	  LIVE | TAKES_INTERVAL | TAKES_EXPORT, BY_COUNT, trace_export },
+	  SLOW | TAKES_INTERVAL | TAKES_EXPORT, BY_COUNT, 5, trace_export },
 	{ "frees", "[INTERVAL [COUNT]]", "Who frees whose shared objects.\v"
 	  "Rows are who freed, columns whose spans the objects were of.",
-	  LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_OBJECTS, trace_frees },
+	  TRACES | TAKES_JSON | TAKES_INTERVAL | TAKES_ROWS | TAKES_CLASS,
+	  BY_OBJECTS, 0, trace_frees },
 	{ "hist", "[INTERVAL [COUNT]]", "How long slow paths took, as "
-	  "histograms.", LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_TIME,
-	  trace_hist },
-	{ "list", "", "The probes, and what has them.", TAKES_TRACING, BY_COUNT,
+	  "histograms.", SLOW | TAKES_JSON | TAKES_INTERVAL | TAKES_PROCESS,
+	  BY_TIME, 0, trace_hist },
+	{ "list", "", "The probes, and what has them.", TAKES_WHERE, BY_COUNT, 0,
 	  trace_list },
 	{ "locks", "[INTERVAL [COUNT]]", "Contended locks: who waited, who held "
-	  "them.", LIVE | TAKES_INTERVAL | TAKES_ROWS, BY_WAIT, trace_locks },
+	  "them.", TRACES | TAKES_MIN | TAKES_JSON | TAKES_INTERVAL |
+	  TAKES_ROWS | TAKES_BY_WAIT, BY_WAIT, 0, trace_locks },
 	{ "record", "FILE", "Events into FILE, for replay.",
-	  LIVE | TAKES_FILE | TAKES_STARTS, BY_COUNT, trace_record },
+	  SLOW | TAKES_RING | TAKES_JSON | TAKES_FILE | TAKES_STARTS, BY_COUNT,
+	  0, trace_record },
 	{ "replay", "FILE", "Events of a recording as lines.",
-	  TAKES_FILE | TAKES_JSON | TAKES_TIMES, BY_COUNT, trace_replay },
+	  TAKES_FILE | TAKES_JSON | TAKES_TIMES, BY_COUNT, 0, trace_replay },
 	{ "selftest", "", "Is each hit counted, and what does one cost?",
-	  LIVE, BY_COUNT, trace_selftest },
+	  TAKES_WHERE | TAKES_WAY | TAKES_JSON, BY_COUNT, 0, trace_selftest },
 	{ "stacks", "", "Whence slow paths are reached: lines or a picture.\v"
 	  "Folded stacks, as programs for flame graphs read them, or with --svg a "
-	  "flame graph.", LIVE | TAKES_STACKS, BY_COUNT, trace_stacks },
+	  "flame graph.", SLOW | TAKES_RING | TAKES_BY | TAKES_PROCESS |
+	  TAKES_SVG, BY_COUNT, 0, trace_stacks },
 	{ "top", "[INTERVAL [COUNT]]", "What goes on now, by process and class.\v"
 	  "Keys: s sorts by another figure, p and c put processes and classes "
 	  "together or tell them apart, q ends.",
-	  LIVE | TAKES_INTERVAL | TAKES_ROWS | TAKES_APART, BY_COUNT,
+	  SLOW | TAKES_JSON | TAKES_INTERVAL | TAKES_ROWS | TAKES_BY |
+	  TAKES_PROCESS | TAKES_CLASS | TAKES_PLAIN | TAKES_APART, BY_COUNT, 1,
 	  trace_top },
 };
 

@@ -2,6 +2,7 @@
 /* options.c - see trace.h: one table of options, of which each command takes some. */
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,6 @@
 #define KEY_STARTS	268
 #define KEY_PROBE	269
 
-#define OPTIONS_MAX	32
 #define RING_LEAST	(64u << 10)
 #define RING_MOST	(1u << 30)
 
@@ -33,31 +33,31 @@ static const struct known {
 	uint32_t	   takes;
 	struct argp_option option;
 } known[] = {
-	{ TAKES_TRACING, { "pid", 'p', "PID[,PID]", 0,
+	{ TAKES_WHERE, { "pid", 'p', "PID[,PID]", 0,
 	  "Only these processes (not what they fork)", 1 } },
-	{ TAKES_TRACING, { "class", 'c', "[LIFETIME:]SIZE[,...]", 0,
+	{ TAKES_RUN, { "class", 'c', "[LIFETIME:]SIZE[,...]", 0,
 	  "Only span classes of these sizes; LIFETIME is owned, shared or held; "
 	  "SIZE large is what has none", 1 } },
-	{ TAKES_TRACING, { "min", 'm', "MICROSECONDS", 0,
+	{ TAKES_MIN, { "min", 'm', "MICROSECONDS", 0,
 	  "Only what took or waited at least so long", 1 } },
-	{ TAKES_TRACING, { "probe", KEY_PROBE, "NAME[,NAME]", 0,
+	{ TAKES_PROBE, { "probe", KEY_PROBE, "NAME[,NAME]", 0,
 	  "Only these probes, instead of what the command shows", 1 } },
-	{ TAKES_TRACING, { "duration", 'd', "SECONDS", 0,
+	{ TAKES_RUN, { "duration", 'd', "SECONDS", 0,
 	  "End after so long (else when interrupted)", 1 } },
 	{ TAKES_INTERVAL, { "interval", 'i', "SECONDS", 0,
 	  "Show figures so often", 1 } },
 	{ TAKES_INTERVAL, { "count", 'n', "COUNT", 0,
 	  "End after so many intervals", 1 } },
 	{ TAKES_ROWS, { "rows", 'r', "COUNT", 0, "At most so many rows", 2 } },
-	{ TAKES_ROWS | TAKES_STACKS, { "by", KEY_BY, "WHAT", 0,
-	  "Weigh by count, time, wait or objects", 2 } },
-	{ TAKES_ROWS | TAKES_STACKS, { "by-process", KEY_PROCESS, NULL, 0,
+	{ TAKES_BY | TAKES_BY_WAIT, { "by", KEY_BY, "WHAT", 0,
+	  "Weigh by count, time, wait or objects; locks by count or wait", 2 } },
+	{ TAKES_PROCESS, { "by-process", KEY_PROCESS, NULL, 0,
 	  "Tell processes apart", 2 } },
-	{ TAKES_ROWS, { "by-class", KEY_CLASS, NULL, 0,
+	{ TAKES_CLASS, { "by-class", KEY_CLASS, NULL, 0,
 	  "Tell span classes apart", 2 } },
-	{ TAKES_ROWS, { "plain", KEY_PLAIN, NULL, 0,
+	{ TAKES_PLAIN, { "plain", KEY_PLAIN, NULL, 0,
 	  "Lines, also on a terminal", 2 } },
-	{ TAKES_STACKS, { "svg", KEY_SVG, "FILE", 0,
+	{ TAKES_SVG, { "svg", KEY_SVG, "FILE", 0,
 	  "Write a flame graph, instead of folded lines", 2 } },
 	{ TAKES_TIMES, { "timestamps", 'T', NULL, 0,
 	  "Time of day, instead of seconds since the start", 2 } },
@@ -71,15 +71,17 @@ static const struct known {
 	  "Also where refills and waits begin", 2 } },
 	{ TAKES_JSON, { "json", KEY_JSON, NULL, 0,
 	  "JSON objects, one a line", 3 } },
-	{ TAKES_TRACING, { "strict", KEY_STRICT, NULL, 0,
+	{ TAKES_RUN, { "strict", KEY_STRICT, NULL, 0,
 	  "Exit status 4 if anything was lost", 3 } },
-	{ TAKES_TRACING, { "lib", KEY_LIB, "FILE", 0,
+	{ TAKES_WHERE, { "lib", KEY_LIB, "FILE", 0,
 	  "Only this library or program with mheap's probes, instead of all in use", 4 } },
-	{ TAKES_TRACING, { "ring-size", KEY_RING, "SIZE", 0,
+	{ TAKES_RING, { "ring-size", KEY_RING, "SIZE", 0,
 	  "Room for events: a power of two from 64K to 1G (4M)", 4 } },
-	{ TAKES_TRACING, { "one-by-one", KEY_ONE, NULL, 0,
+	{ TAKES_WAY, { "one-by-one", KEY_ONE, NULL, 0,
 	  "Attach probe by probe, as on kernels before 6.6", 4 } },
 };
+
+#define KNOWN	(sizeof(known) / sizeof(known[0]))
 
 _Static_assert(SPAN_CLASSES <= 64 * CLASS_WORDS, "a bit for each");
 
@@ -94,7 +96,7 @@ static double seconds(struct argp_state *state, const char *name, const char *s)
 	double x = strtod(s, &end);
 
 	if (end == s || *end || !(x > 0) || x > 1e8)
-		argp_error(state, "%s %s: it is a number of seconds above 0",
+		argp_error(state, "%s \"%s\": it is a number of seconds above 0",
 			   name, s);
 	return x;
 }
@@ -108,8 +110,8 @@ static uint64_t number(struct argp_state *state, const char *name,
 	errno = 0;
 	n = strtoull(s, &end, 10);
 	if (end == s || *end || s[0] == '-' || errno || !n || n > most)
-		argp_error(state, "%s %s: it is a number from 1 to %llu", name,
-			   s, (unsigned long long)most);
+		argp_error(state, "%s \"%s\": it is a number from 1 to %llu",
+			   name, s, (unsigned long long)most);
 	return n;
 }
 
@@ -132,7 +134,7 @@ static uint32_t ring_size(struct argp_state *state, const char *s)
 
 static void take_pids(struct argp_state *state, struct options *o, char *list)
 {
-	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+	for (char *p; (p = strsep(&list, ","));) {
 		if (o->npids == PIDS_MAX)
 			argp_error(state, "-p: at most %u processes", PIDS_MAX);
 		o->pid[o->npids++] = (pid_t)number(state, "-p", p, 4194304);
@@ -178,27 +180,41 @@ static void take_class(struct argp_state *state, struct options *o,
 
 static void take_probes(struct argp_state *state, struct options *o, char *list)
 {
-	for (char *p = strtok(list, ","); p; p = strtok(NULL, ",")) {
+	for (char *p; (p = strsep(&list, ","));) {
 		uint32_t probe = probe_find(p);
 
 		if (!probe)
-			argp_error(state, "--probe %s: there is none; "
+			argp_error(state, "--probe \"%s\": there is none; "
 				   "mheap-trace list shows them", p);
 		o->probes |= 1ULL << probe;
 	}
 }
 
-static void take_by(struct argp_state *state, struct options *o, const char *s)
+static void take_by(struct argp_state *state, struct parse *p, const char *s)
 {
-	static const char *const name[] = { "count", "time", "wait",
-					    "objects" };
+	static const char *const name[] = {
+		[BY_COUNT] = "count", [BY_TIME] = "time", [BY_WAIT] = "wait",
+		[BY_OBJECTS] = "objects",
+	};
+	bool all = p->c->takes & TAKES_BY;
 
 	for (unsigned i = 0; i < 4; i++)
-		if (!strcmp(s, name[i])) {
-			o->by = (enum weight)i;
+		if (!strcmp(s, name[i]) && (all || i == BY_COUNT || i == BY_WAIT)) {
+			p->o->by = (enum weight)i;
 			return;
 		}
-	argp_error(state, "--by %s: it is count, time, wait or objects", s);
+	argp_error(state, all ? "--by %s: it is count, time, wait or objects" :
+		   "--by %s: it is count or wait", s);
+}
+
+/* getaddrinfo() cuts a port that is too great down to 16 bits. */
+static void take_listen(struct argp_state *state, struct options *o,
+			const char *s)
+{
+	const char *colon = strrchr(s, ':');
+
+	number(state, "--listen: port", colon ? colon + 1 : s, 65535);
+	o->listen = s;
 }
 
 static void take_argument(struct argp_state *state, struct parse *p, char *arg)
@@ -237,17 +253,47 @@ static error_t take_flag(int key, struct options *o)
 	return 0;
 }
 
+/* An option of other commands is refused by what this one takes. */
+static void refuse_others(struct argp_state *state, const struct command *c,
+			  int key)
+{
+	char list[512] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].takes & c->takes)
+			at += (size_t)snprintf(list + at, sizeof(list) - at,
+					       " --%s", known[i].option.name);
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].option.key == key && !(known[i].takes & c->takes))
+			argp_error(state, "%s does not take --%s; it takes%s",
+				   c->name, known[i].option.name, list);
+}
+
+static void take_end(struct argp_state *state, const struct parse *p)
+{
+	if (p->c->takes & TAKES_FILE && !p->o->nargs)
+		argp_error(state, "it needs a FILE");
+	if (p->o->count && !(p->o->interval_s > 0))
+		argp_error(state, "-n %llu: of which intervals?  -i SECONDS says",
+			   (unsigned long long)p->o->count);
+	if (p->o->starts && p->o->probes)
+		argp_error(state, "--starts and --probe exclude each other: "
+			   "--probe may name refill_start");
+}
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
 	struct options *o = p->o;
 
+	refuse_others(state, p->c, key);
 	switch (key) {
 	case 'p':
 		take_pids(state, o, arg);
 		break;
 	case 'c':
-		for (char *c = strtok(arg, ","); c; c = strtok(NULL, ","))
+		for (char *c; (c = strsep(&arg, ","));)
 			take_class(state, o, c);
 		break;
 	case 'm':
@@ -269,7 +315,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		take_probes(state, o, arg);
 		break;
 	case KEY_BY:
-		take_by(state, o, arg);
+		take_by(state, p, arg);
 		break;
 	case KEY_RING:
 		o->ring_bytes = ring_size(state, arg);
@@ -286,14 +332,13 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		o->svg = arg;
 		break;
 	case KEY_LISTEN:
-		o->listen = arg;
+		take_listen(state, o, arg);
 		break;
 	case ARGP_KEY_ARG:
 		take_argument(state, p, arg);
 		break;
 	case ARGP_KEY_END:
-		if (p->c->takes & TAKES_FILE && !o->nargs)
-			argp_error(state, "it needs a FILE");
+		take_end(state, p);
 		break;
 	default:
 		return take_flag(key, o);
@@ -304,19 +349,20 @@ static error_t take(int key, char *arg, struct argp_state *state)
 void options_parse(const struct command *c, int argc, char **argv,
 		   struct options *ret_o)
 {
-	struct argp_option option[OPTIONS_MAX] = { 0 };
+	struct argp_option option[KNOWN + 1] = { 0 };
 	struct argp parser = { .options = option, .parser = take,
 			       .args_doc = c->args, .doc = c->help };
 	struct parse p = { c, ret_o };
-	uint32_t n = 0;
 
 	*ret_o = (struct options){ .any_class = true, .ring_bytes = 4u << 20,
 				   .rows = UINT32_MAX,
 				   .by_process = c->takes & TAKES_APART,
 				   .by_class = c->takes & TAKES_APART,
-				   .by = c->by };
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (known[i].takes & c->takes)
-			option[n++] = known[i].option;
+				   .by = c->by, .interval_s = c->interval_s };
+	for (size_t i = 0; i < KNOWN; i++) {
+		option[i] = known[i].option;
+		if (!(known[i].takes & c->takes))
+			option[i].flags |= OPTION_HIDDEN;
+	}
 	argp_parse(&parser, argc, argv, 0, NULL, &p);
 }

@@ -195,7 +195,7 @@ static void show_screen(struct session *s, const struct top *t,
 	attron(A_REVERSE);
 	mvaddnstr(2, 0, text, COLS);
 	attroff(A_REVERSE);
-	for (uint32_t i = 0; i < n && (int)i + 3 < LINES; i++) {
+	for (uint32_t i = 0; i < n && i < t->o.rows && (int)i + 3 < LINES; i++) {
 		line(s, t, &rows[i], text, sizeof(text));
 		mvaddnstr((int)i + 3, 0, text, COLS);
 	}
@@ -209,7 +209,7 @@ static void show(struct session *s, const struct top *t,
 		show_screen(s, t, rows, n);
 		return;
 	}
-	for (uint32_t i = 0; i < n && t->o.json; i++)
+	for (uint32_t i = 0; i < n && i < t->o.rows && t->o.json; i++)
 		json_row(s, t, &rows[i]);
 	if (!t->o.json)
 		show_plain(s, t, rows, n);
@@ -310,8 +310,6 @@ int trace_top(const struct options *o)
 	struct options often = *o;
 	int r, lost;
 
-	if (t.o.interval_s <= 0)
-		t.o.interval_s = 1;
 	often.interval_s = t.o.interval_s < .2 ? t.o.interval_s : .2;
 	often.count = 0;
 	r = session_open(&s, &often, 0);

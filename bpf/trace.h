@@ -50,17 +50,27 @@ struct command;
 void options_parse(const struct command *c, int argc, char **argv,
 		   struct options *ret_o);
 
-/* Which options a command takes, beside --help. */
-#define TAKES_TRACING	(1u << 0)	/* -p -c -m -d --lib ... */
-#define TAKES_INTERVAL	(1u << 1)	/* -i -n, [INTERVAL [COUNT]] */
-#define TAKES_JSON	(1u << 2)
-#define TAKES_ROWS	(1u << 3)	/* -r --by --by-process --by-class --plain */
-#define TAKES_STACKS	(1u << 4)	/* --by --by-process --svg */
-#define TAKES_EXPORT	(1u << 5)	/* --listen -o --label-pid */
-#define TAKES_TIMES	(1u << 6)	/* -T */
-#define TAKES_FILE	(1u << 7)	/* one FILE */
-#define TAKES_STARTS	(1u << 8)
-#define TAKES_APART	(1u << 9)	/* processes and classes from the start */
+/* Which options a command takes, beside --help: those that it heeds. */
+#define TAKES_WHERE	(1u << 0)	/* -p --lib */
+#define TAKES_WAY	(1u << 1)	/* --one-by-one */
+#define TAKES_RUN	(1u << 2)	/* -c -d --strict */
+#define TAKES_MIN	(1u << 3)	/* -m */
+#define TAKES_PROBE	(1u << 4)	/* --probe */
+#define TAKES_RING	(1u << 5)	/* --ring-size */
+#define TAKES_INTERVAL	(1u << 6)	/* -i -n, [INTERVAL [COUNT]] */
+#define TAKES_JSON	(1u << 7)
+#define TAKES_ROWS	(1u << 8)	/* -r */
+#define TAKES_BY	(1u << 9)	/* --by */
+#define TAKES_BY_WAIT	(1u << 10)	/* --by, of count and wait */
+#define TAKES_PROCESS	(1u << 11)	/* --by-process */
+#define TAKES_CLASS	(1u << 12)	/* --by-class */
+#define TAKES_PLAIN	(1u << 13)
+#define TAKES_SVG	(1u << 14)
+#define TAKES_EXPORT	(1u << 15)	/* --listen -o --label-pid */
+#define TAKES_TIMES	(1u << 16)	/* -T */
+#define TAKES_FILE	(1u << 17)	/* one FILE */
+#define TAKES_STARTS	(1u << 18)
+#define TAKES_APART	(1u << 19)	/* processes and classes from the start */
 
 struct command {
 	const char *name;
@@ -68,6 +78,7 @@ struct command {
 	const char *help;		/* one line, then "\v" and the rest */
 	uint32_t    takes;
 	enum weight by;			/* unless --by says otherwise */
+	double	    interval_s;		/* unless -i does; 0: only at the end */
 	int	    (*run)(const struct options *o);
 };
 

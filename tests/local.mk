@@ -151,6 +151,7 @@ SCRIPT_TESTS = \
 	%D%/trace/inside.sh \
 	%D%/trace/many.sh \
 	%D%/trace/names.sh \
+	%D%/trace/options.sh \
 	%D%/trace/output.sh \
 	%D%/trace/owners.sh \
 	%D%/trace/record.sh \

@@ -50,4 +50,16 @@ for line in sys.stdin:
 	done
 fi
 
+# At most so many rows, for people and for programs.
+tracer matrix frees -r 1 --lib "$fire"
+tracer json frees -r 1 --json --lib "$fire"
+tracer top top -r 1 --json 0.1 --lib "$fire"
+"$fire" args && "$fire" args || fail "fire args"
+until_true 10 grep -q '"type":"top"' "$dir/top.out" || fail "no top"
+ends_tracer matrix
+ends_tracer json
+ends_tracer top
+[ "$(wc -l <"$dir/matrix.out")" = 2 ] || fail "frees -r 1: $(cat "$dir/matrix.out")"
+[ "$(count_lines json '"type":"free"')" = 1 ] || fail "frees --json -r 1"
+[ -z "$(grep '"type":"top"' "$dir/top.out" | field ns | uniq -d)" ] || fail "top --json -r 1: $(cat "$dir/top.out")"
 echo "output.sh: well formed"
