@@ -18,51 +18,57 @@
 #define LE_FIRST	8	/* histogram's bounds: 2^8 ns = 256 ns ... */
 #define LE_LAST		34	/* ... 2^34 ns = 17 s, every second power */
 
-/* A row with its labels. */
+/* A row with its labels, "{...," without an end. */
 struct series {
 	struct agg_key key;
 	char	       command[40];
+	char	       labels[256];
 	struct agg     val;
 };
 
+/* By what is printed: other keys may have the same labels, such as "unknown". */
 static int series_cmp(const void *a, const void *b)
 {
-	const struct series *x = a, *y = b;
-	int r = agg_key_cmp(&x->key, &y->key);
-
-	return r ? r : strcmp(x->command, y->command);
+	return strcmp(((const struct series *)a)->labels,
+		      ((const struct series *)b)->labels);
 }
 
 /* A label's value, with what must be escaped. */
-static void put_value(FILE *f, const char *s)
+static void escape(char *to, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '\\' || *s == '"')
-			putc('\\', f);
-		putc(*s, f);
+			*to++ = '\\';
+		*to++ = *s;
 	}
+	*to = 0;
 }
 
-static void put_labels(FILE *f, const struct series *r)
+static void name_series(struct series *r)
 {
 	const struct agg_key *k = &r->key;
+	char sub[64] = "", level[24] = "", pid[24] = "";
+	char command[2 * sizeof(r->command)];
 
-	fprintf(f, "{probe=\"%s\"", probe_names[k->probe].name);
 	if (probe_at[k->probe].class)
-		fprintf(f, ",class=\"%" PRIu64 "\",lifetime=\"%s\"",
-			class_size(k->sub), class_life(k->sub));
+		snprintf(sub, sizeof(sub), ",class=\"%" PRIu64
+			 "\",lifetime=\"%s\"", class_size(k->sub),
+			 class_life(k->sub));
 	else if (probe_at[k->probe].op)
-		fprintf(f, ",op=\"%s\"", op_name(k->sub));
+		snprintf(sub, sizeof(sub), ",op=\"%s\"", op_name(k->sub));
 	else if (probe_at[k->probe].chan)
-		fprintf(f, ",channel=\"%u\",waiter=\"%s\"", (uint32_t)k->sub >> 1,
-			k->sub & 1 ? "receiver" : "sender");
+		snprintf(sub, sizeof(sub), ",channel=\"%u\",waiter=\"%s\"",
+			 (uint32_t)k->sub >> 1,
+			 k->sub & 1 ? "receiver" : "sender");
 	if (probe_at[k->probe].level)
-		fprintf(f, ",level=\"%s\"", level_name(k->level));
+		snprintf(level, sizeof(level), ",level=\"%s\"",
+			 level_name(k->level));
 	if (k->tgid)
-		fprintf(f, ",pid=\"%u\"", k->tgid);
-	fputs(",command=\"", f);
-	put_value(f, r->command);
-	putc('"', f);
+		snprintf(pid, sizeof(pid), ",pid=\"%u\"", k->tgid);
+	escape(command, r->command);
+	snprintf(r->labels, sizeof(r->labels),
+		 "{probe=\"%s\"%s%s%s,command=\"%s\"",
+		 probe_names[k->probe].name, sub, level, pid, command);
 }
 
 static void seconds(FILE *f, uint64_t ns)
@@ -80,34 +86,33 @@ static void put_counter(FILE *f, const struct series *r, uint32_t n,
 		uint64_t v;
 
 		memcpy(&v, (const char *)&r[i].val + field, sizeof(v));
-		fprintf(f, "mheap_%s_total", name);
-		put_labels(f, &r[i]);
-		fprintf(f, "} %" PRIu64 "\n", v);
+		fprintf(f, "mheap_%s_total%s} %" PRIu64 "\n", name,
+			r[i].labels, v);
 	}
 }
 
+/*
+ * All of its counts are sums of slots: the row's own count was read at another
+ * time, and a bucket must not have more than +Inf has.
+ */
 static void put_histogram(FILE *f, const struct series *r)
 {
+	static const char name[] = "mheap_slow_path_seconds";
 	uint64_t below = 0;
 	int slot = 0;
 
 	for (int le = LE_FIRST; le <= LE_LAST; le += 2) {
 		while (slot < le)
 			below += r->val.hist[slot++];
-		fputs("mheap_slow_path_seconds_bucket", f);
-		put_labels(f, r);
-		fprintf(f, ",le=\"%.9g\"} %" PRIu64 "\n",
-			(double)(1ULL << le) / 1e9, below);
+		fprintf(f, "%s_bucket%s,le=\"%.9g\"} %" PRIu64 "\n", name,
+			r->labels, (double)(1ULL << le) / 1e9, below);
 	}
-	fputs("mheap_slow_path_seconds_bucket", f);
-	put_labels(f, r);
-	fprintf(f, ",le=\"+Inf\"} %" PRIu64 "\n", r->val.count);
-	fputs("mheap_slow_path_seconds_count", f);
-	put_labels(f, r);
-	fprintf(f, "} %" PRIu64 "\n", r->val.count);
-	fputs("mheap_slow_path_seconds_sum", f);
-	put_labels(f, r);
-	fputs("} ", f);
+	while (slot < HIST_SLOTS)
+		below += r->val.hist[slot++];
+	fprintf(f, "%s_bucket%s,le=\"+Inf\"} %" PRIu64 "\n", name, r->labels,
+		below);
+	fprintf(f, "%s_count%s} %" PRIu64 "\n", name, r->labels, below);
+	fprintf(f, "%s_sum%s} ", name, r->labels);
 	seconds(f, r->val.sum_ns);
 }
 
@@ -131,9 +136,7 @@ static void put_waits(FILE *f, const struct series *r, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		if (!probe_at[r[i].key.probe].wait_ns)
 			continue;
-		fputs("mheap_lock_wait_seconds_total", f);
-		put_labels(f, &r[i]);
-		fputs("} ", f);
+		fprintf(f, "mheap_lock_wait_seconds_total%s} ", r[i].labels);
 		seconds(f, r[i].val.wait_ns);
 	}
 }
@@ -239,6 +242,8 @@ static struct series *series_of(struct session *s, uint32_t *ret_n)
 		return NULL;
 	}
 	free(rows);
+	for (uint32_t i = 0; i < out; i++)
+		name_series(&r[i]);
 	qsort(r, out, sizeof(*r), series_cmp);
 	for (uint32_t i = 0; i < out; i++) {
 		if (k && !series_cmp(&r[k - 1], &r[i]))

@@ -38,6 +38,7 @@ UNIT_TESTS = \
 	%D%/unit/test_loop_fallocate \
 	%D%/unit/test_loop_faults \
 	%D%/unit/test_loop_zero \
+	%D%/unit/test_metrics \
 	%D%/unit/test_mixed \
 	%D%/unit/test_names \
 	%D%/unit/test_options \
@@ -201,6 +202,16 @@ TEST_HELPERS = \
 %C%_trace_passer_LDADD = libmheap.la
 %C%_trace_sleeper_LDADD = libmheap.la
 %C%_trace_plugin_LDADD = -ldl
+
+%C%_unit_test_metrics_SOURCES = \
+	%D%/unit/test_metrics.c \
+	bpf/metrics.c \
+	bpf/metrics.h \
+	bpf/names.c \
+	bpf/names.h \
+	tools/say.c \
+	tools/say.h \
+	$(NULL)
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \

@@ -6,6 +6,7 @@
  *	fire args	each probe of the library once, argument i of probe p is
  *			p * 1000 + i, but the last one, which is the greatest number
  *	fire burst N	N hits of refill_done
+ *	fire strange	hits whose classes and levels have no name, and are several
  *	fire chain	one hit, from outer -> middle -> inner
  *	fire preserve	1 if the hit of a probe changes a register, a flag or what is
  *			below the stack pointer
@@ -46,6 +47,16 @@ static int fire_burst(uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
 		probe_refill_done(5, 1, 1000, 0, 8, 0);
+	return 0;
+}
+
+static int fire_strange(void)
+{
+	for (uint64_t i = 1; i < 4; i++) {
+		probe_refill_done(60000 + i, 1, 1000, 0, 8, 0);
+		probe_refill_done(5, 200 + i, 1000, 0, 8, 0);
+		probe_call_done(100 + i, 1000, 0, 0, 0, 0);
+	}
 	return 0;
 }
 
@@ -214,6 +225,8 @@ int main(int argc, char **argv)
 		return fire_burst(n);
 	if (!strcmp(what, "pairs"))
 		return fire_pairs(n);
+	if (!strcmp(what, "strange"))
+		return fire_strange();
 	if (!strcmp(what, "chain"))
 		return fire_chain();
 	if (!strcmp(what, "preserve"))

@@ -21,6 +21,14 @@ grep -qF "$line,level=\"cache\",command=\"fire\"} 100" "$dir/once.out" || {
 grep -q '^mheap_slow_path_errors_total.*lifetime="shared".* 100$' \
 	"$dir/once.out" || fail "not 100 errors"
 
+# Several keys have the same labels: they are one series.
+tracer twins export --lib "$fire"
+"$fire" strange || fail "fire strange"
+ends_tracer twins
+is_openmetrics "$dir/twins.out" || fail "a series twice"
+grep -q '^mheap_slow_paths_total{.*lifetime="unknown".* 3$' "$dir/twins.out" ||
+	fail "not 3 of unknown classes: $(grep unknown "$dir/twins.out")"
+
 port=$((20000 + $$ % 20000))
 tracer http export --listen $port --lib "$fire"
 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port
