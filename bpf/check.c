@@ -4,6 +4,7 @@
  * `selftest`, the same with figures: what a hit costs, and that each one is
  * counted; `list`, the probes, and which files have them.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,8 @@ int trace_check(const struct options *o)
 		print_objects(&s);
 		printf("%-10s %u of %u objects fire\n", "proven", s.proven,
 		       s.find.n);
-		printf("%-10s %s a hit, with events and stacks\n", "cost",
+		printf("%-10s %s a hit, with its stack; an event costs its way "
+		       "through the ring on top\n", "cost",
 		       ns_text(s.hit_ns).s);
 	}
 	session_close(&s);
@@ -151,22 +153,34 @@ static void print_probes(bool of_daemon)
 	}
 }
 
+static void print_users(const struct options *o, const struct finder *f)
+{
+	puts(o->nlibs ? "in files of --lib:" : f->n ? "in use:" :
+	     "no process uses them now");
+	for (uint32_t i = 0; i < f->n; i++)
+		printf("  %s: %u probes\n", f->object[i]->path,
+		       f->object[i]->notes.n);
+}
+
 int trace_list(const struct options *o)
 {
 	struct finder f = { 0 };
+	int r = 0;
 
-	puts("of libmheap, in each process:");
-	print_probes(false);
-	puts("of mheapd:");
-	print_probes(true);
-	for (uint32_t i = 0; i < o->nlibs; i++)
+	for (uint32_t i = 0; i < o->nlibs && !r; i++)
 		if (find_file(&f, o->lib[i]))
-			refuse(0, "%s has no probe of mheap's", o->lib[i]);
-	find_scan(&f, o->pid, o->npids);
-	puts(f.n ? "in use:" : "no process uses them now");
-	for (uint32_t i = 0; i < f.n; i++)
-		printf("  %s: %u probes\n", f.object[i]->path,
-		       f.object[i]->notes.n);
+			r = refuse(EXIT_USAGE, "--lib %s: %s", o->lib[i],
+				   errno == ENOEXEC ? "it has no probe of "
+				   "mheap's" : strerror(errno));
+	if (!r && !o->nlibs && find_scan(&f, o->pid, o->npids) < 0)
+		r = refuse(EXIT_FAULT, "out of memory");
+	if (!r) {
+		puts("of libmheap, in each process:");
+		print_probes(false);
+		puts("of mheapd:");
+		print_probes(true);
+		print_users(o, &f);
+	}
 	find_end(&f);
-	return 0;
+	return r;
 }

@@ -2,7 +2,7 @@
 /*
  * events.c - `mheap-trace events`: each hit as a line, as it comes.  The ring may
  * lose some where they come faster than they are printed; how many is said at
- * the end, and where, by the gaps in each CPU's numbers.
+ * the end, and where, by the gaps in the numbers of each probe on each CPU.
  */
 #include <stdio.h>
 

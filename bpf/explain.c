@@ -65,9 +65,10 @@ static int denied(const char *step, bool multi)
 			      "name space; run it outside of the container",
 			      step);
 	if (!multi && !admin)
-		return refuse(EXIT_IMPOSSIBLE, "%s: not permitted: this kernel "
-			      "has no uprobe_multi (6.6), without which "
-			      "CAP_SYS_ADMIN is needed; run it as root", step);
+		return refuse(EXIT_IMPOSSIBLE, "%s: not permitted: to attach "
+			      "probe by probe (--one-by-one, or a kernel "
+			      "before 6.6) CAP_SYS_ADMIN is needed; run it as "
+			      "root", step);
 	return refuse(EXIT_IMPOSSIBLE, "%s: not permitted by the system's "
 		      "policy (lockdown, seccomp or a security module); "
 		      "`dmesg' may say which", step);

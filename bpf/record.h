@@ -77,7 +77,7 @@ static const struct probe_place probe_at[P_COUNT] = {
 /* One hit, in the ring and in a recording. */
 struct event {
 	uint64_t ts_ns;		/* CLOCK_MONOTONIC */
-	uint64_t seq;		/* of its CPU: a gap is a loss */
+	uint64_t seq;		/* of its probe on its CPU: a gap is a loss */
 	uint64_t arg[PROBE_ARGS];
 	uint64_t stack;		/* key of stacks, 0: none */
 	uint64_t cgroup;

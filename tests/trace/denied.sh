@@ -44,6 +44,7 @@ says 0 'probe by probe' ,+sys_admin check --one-by-one --lib "$dir/fire"
 
 # What needs no right.
 says 0 refill_done "" list
+says 0 'in files of --lib' "" list --lib "$dir/fire"
 
 # usage TEXT OPTION...
 usage() {
@@ -67,6 +68,8 @@ usage 'one argument too many' events 1
 usage 'it needs a FILE' record
 usage 'no probe of mheap' hist --lib /bin/true
 usage 'No such file' hist --lib "$dir/none"
+usage 'No such file' list --lib "$dir/none"
+usage 'no probe of mheap' list --lib /bin/true
 
 code=0
 "$trace" hist -d 1 -p $$ >"$dir/said" 2>&1 || code=$?
