@@ -288,6 +288,8 @@ int refuse_plain(int err, const char *text);	/* a constant: who polls is told of
 void *refuse_null(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int misuse(mh_heap *h, const void *p, int err);
+void misuse_keep(void);		/* until then the hook is not called: a lock is held */
+void misuse_tell(mh_heap *h);
 
 /* enter.c: every slow path begins with enter() and ends with leave(). */
 struct mcache *enter(mh_heap *h);	/* NULL: failed, errno set */

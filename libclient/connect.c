@@ -68,19 +68,38 @@ void close_heap_fds(mh_heap *h)
 	fd_close(&h->bell);
 }
 
+/* A daemon that stands still, and a full backlog: it would wait for ever. */
+static int connect_in_time(int fd, const struct sockaddr_un *a)
+{
+	uint64_t end = mono_ms() + REPLY_MS, now;
+	struct timeval t;
+
+	do {
+		now = mono_ms();
+		if (now >= end)
+			return -ETIMEDOUT;
+		t.tv_sec = (time_t)((end - now) / 1000);
+		t.tv_usec = (suseconds_t)((end - now) % 1000 * 1000);
+		if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)))
+			return -errno;
+		if (!connect(fd, (const struct sockaddr *)a, sizeof(*a)))
+			return 0;
+	} while (errno == EINTR);
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
 static int dial(mh_heap *h, int *ret_fd)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r;
 
 	if (fd < 0)
 		return -errno;
 	copy_text(a.sun_path, sizeof(a.sun_path), h->socket_path);
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-		int err = errno;
-
+	r = connect_in_time(fd, &a);
+	if (r) {
 		close(fd);
-		return -err;
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;

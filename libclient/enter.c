@@ -210,15 +210,20 @@ struct mcache *enter(mh_heap *h)
 	return mc;
 }
 
-/* A detach may be under way: from here to the unlock it waits. */
+/*
+ * A detach may be under way: from the lock to the unlock it waits.  The error hook,
+ * which may wait for who detaches, is called after that.
+ */
 static void give_back(mh_heap *h, struct mcache *mc)
 {
+	misuse_keep();
 	pthread_mutex_lock(&h->ending);
 	if (h->attached && mc->serial == h->serial && alive(h)) {
 		flush_all(h, mc);
 		mcache_drop(h, mc);
 	}
 	pthread_mutex_unlock(&h->ending);
+	misuse_tell(h);
 }
 
 /* The thread ends: what its arrays hold goes back, for each heap. */

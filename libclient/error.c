@@ -15,6 +15,16 @@ static __thread char last[256];
 static __thread const char *plain;		/* instead, if not NULL */
 static _Atomic(mh_error_hook) hook;		/* [A1] */
 
+/* What is told once no lock is held; of one thread's end, the first ones. */
+#define MISUSES_KEPT	8u
+
+static __thread struct {
+	bool	    on;
+	uint32_t    n;
+	const void *p[MISUSES_KEPT];
+	int	    err[MISUSES_KEPT];
+} kept;
+
 const char *mh_errmsg(void)
 {
 	return plain ? plain : last;
@@ -77,11 +87,31 @@ static const char *misuse_text(int err)
 	return strerror(err);
 }
 
+void misuse_keep(void)
+{
+	kept.on = true;
+	kept.n = 0;
+}
+
+void misuse_tell(mh_heap *h)
+{
+	kept.on = false;
+	for (uint32_t i = 0; i < kept.n; i++)
+		misuse(h, kept.p[i], kept.err[i]);
+}
+
 /* Tells the hook; without one prints and aborts.  Gives -1 and errno. */
 int misuse(mh_heap *h, const void *p, int err)
 {
 	mh_error_hook f = ld_acq(&hook);		/* [A1] */
 
+	if (kept.on) {
+		if (kept.n < MISUSES_KEPT) {
+			kept.p[kept.n] = p;
+			kept.err[kept.n++] = err;
+		}
+		return -1;
+	}
 	refuse(err, "heap %s: %p %s", h->name, p, misuse_text(err));
 	if (!f) {
 		fprintf(stderr, "libmheap: %s\n", last);

@@ -135,6 +135,36 @@ static void timer_in_an_attach(void **state)
 	unsetenv("MHEAP_SOCKET");
 }
 
+/* The same where it doesn't even accept: its backlog is full. */
+static void timer_in_a_connect(void **state)
+{
+	const struct itimerval often = { { 1, 0 }, { 1, 0 } }, never = { 0 };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), waits;
+	int64_t from = seconds();
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/mheap-full-%d.sock",
+		 (int)getpid());
+	unlink(addr.sun_path);
+	assert_int_equal(bind(fd, (void *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	waits = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(waits, (void *)&addr, sizeof(addr)), 0);
+	signal(SIGALRM, interrupted_often);
+	setenv("MHEAP_SOCKET", addr.sun_path, 1);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	assert_null(mh_attach("exact", 0));
+	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_true(seconds() - from < 60);
+	signal(SIGALRM, SIG_DFL);
+	unsetenv("MHEAP_SOCKET");
+	close(waits);
+	close(fd);
+	unlink(addr.sun_path);
+}
+
 static void *cancelled(void *arg)
 {
 	void *p = mh_alloc(arg, 3 << 20);
@@ -262,6 +292,7 @@ int main(void)
 		ON_RIG(handler_in_a_slow_path),
 		ON_RIG(handler_in_an_attach),
 		ON_RIG(timer_in_an_attach),
+		ON_RIG(timer_in_a_connect),
 		ON_RIG(cancelled_in_a_slow_path),
 		ON_RIG(fork_in_an_attach),
 		ON_RIG(failed_attach_unmaps),

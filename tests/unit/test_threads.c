@@ -4,6 +4,7 @@
  * runs under the thread sanitizer.  Every object carries a pattern; a slot
  * given out twice or freed early shows as a broken pattern.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -257,6 +258,45 @@ static void an_end_beside_a_detach(void **state)
 	nothing_is_left();
 }
 
+static _Atomic int told, told_free;
+
+static int looks_at_the_lock(mh_heap *h, const void *p, int err, const char *sentence)
+{
+	(void)p;
+	(void)sentence;
+	add_rlx(&told, err == EALREADY);
+	if (pthread_mutex_trylock(&h->ending))
+		return 0;
+	add_rlx(&told_free, 1);
+	pthread_mutex_unlock(&h->ending);
+	return 0;
+}
+
+static void *frees_twice(void *arg)
+{
+	void *p = mh_alloc(arg, 64), *q = mh_alloc(arg, 64);
+
+	mh_free(arg, p);
+	mh_free(arg, q);
+	mh_free(arg, p);
+	mh_free(arg, q);
+	return NULL;
+}
+
+/* What a thread's end finds is told to a hook that may wait for who detaches. */
+static void an_end_that_finds_misuse(void **state)
+{
+	pthread_t t;
+
+	(void)state;
+	mh_set_error_hook(looks_at_the_lock);
+	assert_int_equal(pthread_create(&t, NULL, frees_twice, client[0]), 0);
+	pthread_join(t, NULL);
+	mh_set_error_hook(NULL);
+	assert_int_equal(ld_rlx(&told), 2);
+	assert_int_equal(ld_rlx(&told_free), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +305,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_end_beside_a_detach, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(an_end_that_finds_misuse, setup,
 						teardown),
 	};
 
