@@ -200,6 +200,8 @@ static int last_detach(mh_heap *h)
 	int r = 0;
 
 	chan_fds_stop(h);
+	if (joined)
+		meet_daemon(h);
 	pthread_mutex_lock(&h->ending);
 	h->attached = false;
 	st_rel(&h->r->live, 0);					/* [A1] */

@@ -316,6 +316,7 @@ void mcache_drop(mh_heap *h, struct mcache *mc);
 /* connect.c */
 int join_heap(mh_heap *h);		/* connect, map if need be, claim a slot */
 int reconnect(mh_heap *h);		/* the daemon was restarted */
+void meet_daemon(mh_heap *h);		/* if it was restarted; starts none */
 int part_heap(mh_heap *h);		/* BYE */
 uint64_t mono_ms(void);			/* CLOCK_MONOTONIC */
 void chan_fds_stop(mh_heap *h);		/* chanfd.c: its threads use the heap */

@@ -441,6 +441,17 @@ int reconnect(mh_heap *h)
 	return r;
 }
 
+/* Before it is left: one that was restarted since knows us by another connection. */
+void meet_daemon(mh_heap *h)
+{
+	struct wire_welcome w = { 0 };
+
+	pthread_mutex_lock(&h->r->join);
+	if (hung_up(h))
+		handshake(h, WIRE_RESUME, &w);
+	pthread_mutex_unlock(&h->r->join);
+}
+
 int part_heap(mh_heap *h)
 {
 	int r = hung_up(h) ? -ETIMEDOUT :

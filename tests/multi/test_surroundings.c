@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include "libclient/client.h"
 #include "tests/multi/public.h"
 
 /* Signal handlers interrupt slow paths: EDEADLK, never a deadlock. */
@@ -168,6 +169,27 @@ static void exec_and_again(void **state)
 	assert_int_equal(mh_detach(h), 0);
 }
 
+static int starts_a_daemon(void *arg)
+{
+	CHECK(mh_alloc(arg, 5 << 20));
+	return 0;
+}
+
+/* A detach is the first call after the daemon was restarted. */
+static void detach_from_a_new_daemon(void **state)
+{
+	mh_heap *h = attach(MH_START);
+	uint32_t epoch;
+
+	(void)state;
+	assert_non_null(h);
+	epoch = ld_acq(&h->sg.hdr->epoch);
+	assert_int_equal(kill((pid_t)ld_rlx(&h->sg.hdr->daemon_pid), SIGKILL), 0);
+	assert_int_equal(in_child(starts_a_daemon, h), 0);
+	assert_int_not_equal(ld_acq(&h->sg.hdr->epoch), epoch);
+	assert_int_equal(mh_detach(h), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +198,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(misuse_aborts),
 		cmocka_unit_test(few_descriptors),
 		cmocka_unit_test(exec_and_again),
+		cmocka_unit_test(detach_from_a_new_daemon),
 	};
 
 	if (argc > 1)
