@@ -75,9 +75,9 @@ static bool may_attach(const struct session *s)
 	return s->uid == geteuid() || s->uid == 0 || s->sv->o->group;
 }
 
-/* The descriptors for what it may do, in the order of wire.h. */
-static int choose_fds(const struct server *sv, uint32_t flags,
-		      int ret_fds[WIRE_FDS])
+/* The descriptors for what it may do, in the order of wire.h; the bell's apart. */
+static void choose_fds(const struct server *sv, uint32_t flags,
+		       int ret_fds[WIRE_FDS])
 {
 	const struct segfiles *f = &sv->store.files;
 	bool looks = flags & WIRE_OBSERVE;
@@ -87,16 +87,23 @@ static int choose_fds(const struct server *sv, uint32_t flags,
 					   f->rw[SEG_CENTRAL];
 	ret_fds[WIRE_FD_ARENA] = flags & (WIRE_OBSERVE | WIRE_READONLY) ?
 				 f->ro[SEG_ARENA] : f->rw[SEG_ARENA];
-	ret_fds[WIRE_FD_BELL] = sv->bell_fd;
-	return looks ? WIRE_FD_BELL : WIRE_FDS;
 }
 
 static bool send_welcome(struct session *s, struct party p, uint32_t flags)
 {
 	const struct sh_geometry *g = &s->sv->store.sg.geo;
 	struct wire_welcome w = welcome(s->sv);
-	int fds[WIRE_FDS], n = choose_fds(s->sv, flags, fds);
+	int fds[WIRE_FDS], bell = -1;
+	bool sent;
 
+	choose_fds(s->sv, flags, fds);
+	if (!(flags & WIRE_OBSERVE)) {
+		bell = bell_open(&s->sv->bell);
+		if (bell < 0)
+			return hello_refuse(s, bell, "the daemon has no file "
+					    "descriptor for a doorbell");
+		fds[WIRE_FD_BELL] = bell;
+	}
 	w.nonce = s->nonce;
 	w.slot = p.slot;
 	w.gen = p.gen;
@@ -104,7 +111,11 @@ static bool send_welcome(struct session *s, struct party p, uint32_t flags)
 	w.heap_bytes = g->heap_bytes;
 	w.central_bytes = g->central_bytes;
 	w.arena_bytes = g->reserve_bytes;
-	return passfds_send(s->fd, &w, sizeof(w), fds, (unsigned int)n, NULL, 0);
+	sent = passfds_send(s->fd, &w, sizeof(w), fds,
+			    bell < 0 ? WIRE_FD_BELL : WIRE_FDS, NULL, 0);
+	if (bell >= 0)
+		close(bell);
+	return sent;
 }
 
 static int take_slot(struct session *s, const struct wire_hello *h,

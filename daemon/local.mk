@@ -9,6 +9,8 @@ libdaemon_la_SOURCES = \
 	%D%/ahead.c \
 	%D%/background.c \
 	%D%/background.h \
+	%D%/bell.c \
+	%D%/bell.h \
 	%D%/chans.c \
 	%D%/commit.c \
 	%D%/fence.c \

@@ -141,8 +141,7 @@ static void server_end(struct server *sv)
 	if (sv->serving)
 		heap_close(&sv->heap);
 	store_close(&sv->store);
-	if (sv->bell_fd >= 0)
-		close(sv->bell_fd);
+	bell_close(&sv->bell);
 	lockfile_drop(&sv->lock, sv->removed);
 }
 
@@ -161,7 +160,7 @@ static void announce(struct server *sv)
 
 int server_run(const struct options *o, void (*ready)(void *arg), void *arg)
 {
-	struct server sv = { .o = o, .listen_fd = -1, .bell_fd = -1,
+	struct server sv = { .o = o, .listen_fd = -1, .bell = BELL_NONE,
 			     .lock.fd = -1 };
 	struct refusal why = { .exit_code = 0 };
 	int r;

@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 
 #include "daemon/activation.h"
+#include "daemon/bell.h"
 #include "daemon/proc.h"
 #include "daemon/store.h"
 #include "shm/wire.h"
@@ -63,7 +64,8 @@ struct server {
 	uint32_t		 nmembers;	/* slots in use */
 	TAILQ_HEAD(, session)	 sessions;
 	uint32_t		 nsessions, max_sessions;
-	int			 listen_fd, bell_fd;
+	int			 listen_fd;
+	struct bell		 bell;
 	loop_id			 accept, turn, alone;
 	uint64_t		 turn_ns, activity;
 	uint64_t		 fenced;	/* quarantined spans told of */

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/uio.h>
 
 #include "daemon/server.h"
 
@@ -67,21 +65,15 @@ static void on_decay(void *arg)
 	sweep_decay(&sv->heap);
 }
 
-/*
- * Clients share the eventfd and may have made it blocking, so it is never read
- * in a way that could block.
- */
 static void on_bell(void *arg, unsigned int revents)
 {
 	struct server *sv = arg;
-	uint64_t rings;
-	struct iovec iov = { &rings, sizeof(rings) };
+	int r = bell_hear(&sv->bell);
 
 	(void)revents;
-	if (preadv2(sv->bell_fd, &iov, 1, -1, RWF_NOWAIT) < 0 &&
-	    errno != EAGAIN)
+	if (r)
 		log_limited(&sv->complaints, LOG_ERR, "the doorbell can't be "
-			    "read: %s", strerror(errno));
+			    "read: %s", strerror(-r));
 	requests_serve(&sv->heap);
 	server_awake(sv);
 	loop_linger(sv->loop, LINGER_NS);
@@ -121,10 +113,11 @@ void server_someone_left(struct server *sv)
 
 int turns_start(struct server *sv, struct refusal *why)
 {
-	sv->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (sv->bell_fd < 0)
-		return refuse(why, EXIT_FAULT, -errno, "eventfd: %s",
-			      strerror(errno));
+	int r = bell_make(&sv->bell);
+
+	if (r)
+		return refuse(why, EXIT_FAULT, r, "can't make the doorbell, a "
+			      "pipe opened by /proc/self/fd: %s", strerror(-r));
 	sv->store.job_ended = on_job;
 	sv->store.arg = sv;
 	sv->max_sessions = 2 * sv->store.sg.geo.nclients + 64;
@@ -132,7 +125,7 @@ int turns_start(struct server *sv, struct refusal *why)
 	sv->turn = loop_timer(sv->loop, 1, 0, on_turn, sv);
 	if (!sv->turn ||
 	    !loop_timer(sv->loop, DECAY_NS, DECAY_NS, on_decay, sv) ||
-	    !loop_poll(sv->loop, sv->bell_fd, POLLIN, on_bell, sv))
+	    !loop_poll(sv->loop, sv->bell.fd, POLLIN, on_bell, sv))
 		return refuse(why, EXIT_FAULT, -ENOMEM, "no memory");
 	if (is_alone(sv))
 		alone_after(sv, FIRST_NS);

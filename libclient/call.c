@@ -3,9 +3,10 @@
  * call.c - one request to the daemon, one reply, through a cell of this
  * client's slot in central.  Waits are bounded: turns of 100 ms growing to 2 s,
  * each of which looks whether the daemon was restarted and reconnects.
- * Locks: rights.calls for the cells, rights.join while reconnecting.
+ * Locks: rights.join while reconnecting.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <string.h>
@@ -42,16 +43,22 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t val, unsigned ms)
 	syscall(SYS_futex, word, FUTEX_WAIT, val, &t, NULL, 0);
 }
 
+/* A full pipe: it rings already. */
+static void pull_bell(mh_heap *h)
+{
+	char ring = 1;
+
+	if (fd_is_ours(&h->bell) && write(h->bell.fd, &ring, 1) != 1)
+		return;
+}
+
 /* A hint: the timer of the daemon finds what it missed. */
 void ring(mh_heap *h, uint32_t slot)
 {
-	uint64_t one = 1, bit = 1ull << slot % 64;
+	uint64_t bit = 1ull << slot % 64;
 
-	if (or_rel(&h->sg.ctl->bell[slot / 64], bit) & bit)	/* [Q2] */
-		return;
-	if (fd_is_ours(&h->bell) &&
-	    write(h->bell.fd, &one, sizeof(one)) != sizeof(one))
-		return;		/* full counter: it rings already */
+	if (!(or_rel(&h->sg.ctl->bell[slot / 64], bit) & bit))	/* [Q2] */
+		pull_bell(h);
 }
 
 /* Hints, not requests: one that is up needs no further care. */
@@ -63,36 +70,49 @@ void hint_sweep(mh_heap *h)
 
 void want_spans(mh_heap *h, uint32_t spc)
 {
-	uint64_t one = 1, bit = 1ull << spc % 64;
+	uint64_t bit = 1ull << spc % 64;
 
 	if (ld_rlx(&h->sg.ctl->want[spc / 64]) & bit ||		/* [Q2] */
 	    or_rel(&h->sg.ctl->want[spc / 64], bit) & bit)	/* [Q2] */
 		return;
-	if (fd_is_ours(&h->bell) &&
-	    write(h->bell.fd, &one, sizeof(one)) != sizeof(one))
-		return;
+	pull_bell(h);
 }
 
-static uint32_t cell_take(mh_heap *h)
-{
-	struct rights *r = h->r;
-	uint32_t i;
+#define ALL_CELLS	((1u << SH_CELLS) - 1)
 
-	pthread_mutex_lock(&r->calls);
-	while (r->cells == (1u << SH_CELLS) - 1)
-		pthread_cond_wait(&r->cell_free, &r->calls);
-	i = (uint32_t)__builtin_ctz(~r->cells);
-	r->cells |= 1u << i;
-	pthread_mutex_unlock(&r->calls);
-	return i;
+/*
+ * One that no thread of ours uses, until the time; SH_CELLS: there is none.  Who sleeps
+ * here saw all in use, and whoever changes that wakes all.
+ */
+static uint32_t cell_take(mh_heap *h, uint64_t end)
+{
+	_Atomic uint32_t *cells = &h->r->cells;
+	uint32_t used = ld_acq(cells);				/* [A1] */
+
+	for (;;) {
+		uint64_t now;
+
+		if (used != ALL_CELLS) {
+			uint32_t i = (uint32_t)__builtin_ctz(~used);
+
+			if (cas_ar(cells, &used, used | 1u << i)) /* [A1] */
+				return i;
+			continue;
+		}
+		now = mono_ms();
+		if (now >= end)
+			return SH_CELLS;
+		futex_wait(cells, used, (unsigned)(end - now));
+		used = ld_acq(cells);				/* [A1] */
+	}
 }
 
 static void cell_give(mh_heap *h, uint32_t i)
 {
-	pthread_mutex_lock(&h->r->calls);
-	h->r->cells &= ~(1u << i);
-	pthread_cond_signal(&h->r->cell_free);
-	pthread_mutex_unlock(&h->r->calls);
+	_Atomic uint32_t *cells = &h->r->cells;
+
+	if (andnot_ar(cells, 1u << i) == ALL_CELLS)		/* [A1] */
+		syscall(SYS_futex, cells, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static uint32_t post(mh_heap *h, struct sh_cell *cell, const struct call *c)
@@ -235,7 +255,9 @@ int call_daemon(mh_heap *h, struct call *c, bool nowait)
 		refuse(EAGAIN, "heap %s: mheapd would have to be asked", h->name);
 		return -EAGAIN;
 	}
-	i = cell_take(h);
+	i = cell_take(h, began + DAEMON_WAIT_MS);
+	if (i == SH_CELLS)
+		return call_failed(h, c, -ETIMEDOUT);
 	cell = &my_slot(h)->cells[i];
 	/* First, so that it is the living daemon's bell that rings. */
 	away = look_after_daemon(h);

@@ -17,7 +17,6 @@
  *	rights.join	joining and reconnecting; file descriptors
  *	pclass.lock	the class's spans; page table words of its pages
  *	rights.pool	memory for pspans and mcaches
- *	rights.calls	which request cells are in use
  * A stripe of central may be tried under pclass.lock; the daemon is never
  * called under it.
  */
@@ -112,15 +111,14 @@ struct pclass {
 struct rights {
 	_Atomic uint32_t live;		/* [A1] serial of the attach */
 	_Atomic uint64_t joined;	/* [A1] of all joins of this process and its parents */
-	pthread_mutex_t	 join, pool, calls;
-	pthread_cond_t	 cell_free;
+	pthread_mutex_t	 join, pool;
 	struct party	 me;
 	_Atomic uint64_t bit[2];	/* [A1] ours in a holder word, after me; none:
 					   we may not hold, or have not joined */
 	struct party	 offered;	/* a slot that a daemon has promised; nonce */
 	uint64_t	 nonce;
 	uint32_t	 epoch;		/* of the daemon we talked to last */
-	uint32_t	 cells;		/* bit: request cell in use */
+	_Atomic uint32_t cells;		/* [A1] bit: request cell in use; a futex */
 	_Atomic uint64_t giveups;	/* [A1] epoch of give-ups */
 	struct mcache	*_Atomic mcaches;	/* [A1] */
 	uint32_t	 chunk;		/* pool: which, and how far */

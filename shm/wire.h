@@ -47,7 +47,7 @@
 #define WIRE_FD_HEAP	0	/* read-only */
 #define WIRE_FD_CENTRAL	1
 #define WIRE_FD_ARENA	2
-#define WIRE_FD_BELL	3	/* an eventfd */
+#define WIRE_FD_BELL	3	/* a pipe: one byte is a ring */
 #define WIRE_FDS	4
 
 struct wire_hello {

@@ -5,7 +5,9 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "libclient/client.h"
@@ -71,12 +73,42 @@ static int closefrom_body(void *arg)
 	return 0;
 }
 
+static int is_open(void *arg)
+{
+	struct stat st;
+
+	for (int fd = 3; fd < 11; fd++)
+		CHECK(!fstat(fd, &st));
+	(void)arg;
+	return 0;
+}
+
+/* Eventfds are all of one inode, whoever made them. */
+static int eventfds_body(void *arg)
+{
+	mh_heap *h = afresh(arg, 0);
+	eventfd_t n;
+
+	CHECK(h);
+	close_range(3, ~0u, 0);
+	for (int fd = 3; fd < 11; fd++)
+		CHECK(eventfd(0, EFD_NONBLOCK) == fd);
+	for (int i = 0; i < 20; i++)
+		CHECK(mh_alloc(h, 3 << 20));
+	CHECK(!in_child(is_open, NULL));
+	CHECK(!mh_detach(h));
+	for (int fd = 3; fd < 11; fd++)
+		CHECK(eventfd_read(fd, &n) && errno == EAGAIN);
+	return 0;
+}
+
 static void closed_descriptors(void **state)
 {
 	mh_heap *h = attach(MH_START);
 
 	(void)state;
 	assert_non_null(h);
+	assert_int_equal(in_child(eventfds_body, h), 0);
 	assert_int_equal(in_child(closefrom_body, h), 0);
 	wait_clients(h, 1);
 	assert_int_equal(mh_detach(h), 0);
