@@ -100,7 +100,7 @@ static void *alloc_checked(mh_heap *h, struct mcache *mc, uint32_t i,
 void *alloc_slow(mh_heap *h, uint32_t spc, bool nowait)
 {
 	uint32_t i = array_index(spc);
-	struct mcache *mc = enter(h);
+	struct mcache *mc = enter_to(h, nowait);
 	void *p = NULL;
 
 	if (!mc)

@@ -94,14 +94,14 @@ static int prepare(mh_heap *h)
 
 static int join_or_start(mh_heap *h)
 {
-	int r = join_heap(h);
+	int r = join_heap(h, DAEMON_WAIT_MS);
 
 	for (int i = 0; i < 3 && h->flags & MH_START &&
 	     (r == -ENOENT || r == -ECONNREFUSED); i++) {
 		r = start_daemon(h);
 		if (r)
 			return r;
-		r = join_heap(h);
+		r = join_heap(h, DAEMON_WAIT_MS);
 	}
 	return r;
 }

@@ -170,7 +170,7 @@ int mh_chan_fd(mh_chan *c)
 	struct chan_watch *w;
 	int fd;
 
-	if (chan_usable(c) || !begin())
+	if (chan_usable(c, -1) || !begin())
 		return -1;
 	note_chan(c);		/* a wake may be its thread's when we die */
 	pthread_mutex_lock(&watching);

@@ -13,8 +13,11 @@
 _Static_assert(MH_EXCL == CHAN_ONLY_NEW && MH_EXISTING == CHAN_ONLY_THERE,
 	       "passed on to the daemon");
 
-COLD int chan_unusable(mh_chan *c)
+/* timeout_ms: -1 as long as for anything. */
+COLD int chan_unusable(mh_chan *c, int timeout_ms)
 {
+	unsigned ms = timeout_ms < 0 || timeout_ms > DAEMON_WAIT_MS ?
+		      DAEMON_WAIT_MS : (unsigned)timeout_ms;
 	mh_heap *h = c->h;
 
 	if (!h->attached || h->serial != c->serial)
@@ -22,7 +25,11 @@ COLD int chan_unusable(mh_chan *c)
 	if (tls.counting)
 		return refuse(EDEADLK, "called from a signal handler that "
 			      "interrupted the like");
-	return may_hold(h);
+	if (!may_hold(h, ms))
+		return 0;
+	return errno != EAGAIN ? -1 :
+	       refuse(ETIMEDOUT, "heap %s: mheapd would have to be waited for, to "
+		      "join", h->name);
 }
 
 static int bad_open(mh_heap *h, const char *name, unsigned capacity,
@@ -116,7 +123,7 @@ mh_chan *mh_chan_open(mh_heap *h, const char *name, unsigned capacity,
 	if (bad_open(h, name, capacity, flags) || !enter_any(h))
 		return NULL;
 	leave();
-	c = may_hold(h) ? NULL : handle_new(h);
+	c = may_hold(h, DAEMON_WAIT_MS) ? NULL : handle_new(h);
 	if (!c)
 		return NULL;
 	do {

@@ -37,6 +37,7 @@
 #define CHUNKS_MAX	4096
 #define MC_STRIDE	(512u << 10)	/* address range of an mcache */
 #define DAEMON_WAIT_MS	30000
+#define JOIN_ANSWER_MS	100
 #define SPAN_LOOKS		4u	/* spans looked at per refill */
 #define LONG_ARRAYS	(1 + SC_LAST_SMALL)	/* of which any may be long */
 
@@ -157,6 +158,7 @@ struct mh_heap {
 	pthread_mutex_t	 ending;
 	char		 name[64];
 	char		 socket_path[108];
+	unsigned	 reply_ms;	/* that an answer may take, now */
 	struct fd_id	 sock, bell;
 	void		*heap_map, *central_map;
 	ino_t		 heap_ino;
@@ -291,8 +293,10 @@ void misuse_tell(mh_heap *h);
 
 /* enter.c: every slow path begins with enter() and ends with leave(). */
 struct mcache *enter(mh_heap *h);	/* NULL: failed, errno set */
+struct mcache *enter_to(mh_heap *h, bool nowait); /* EAGAIN: a join would wait */
 bool enter_any(mh_heap *h);		/* without an mcache, e.g. read-only */
-bool heap_ready(mh_heap *h);		/* the same checks, and stays outside */
+bool enter_within(mh_heap *h, unsigned wait_ms); /* 0: EAGAIN, else ETIMEDOUT */
+bool heap_ready(mh_heap *h, unsigned wait_ms);	/* the same, and stays outside */
 bool begin(void);			/* without a heap: attach and detach */
 void leave(void);
 
@@ -312,7 +316,9 @@ struct mcache *mcache_take(mh_heap *h);
 void mcache_drop(mh_heap *h, struct mcache *mc);
 
 /* connect.c */
-int join_heap(mh_heap *h);		/* connect, map if need be, claim a slot */
+/* Connects, maps if need be, claims a slot.  An answer may take so long, but at least
+ * JOIN_ANSWER_MS. */
+int join_heap(mh_heap *h, unsigned wait_ms);
 int reconnect(mh_heap *h);		/* the daemon was restarted */
 void meet_daemon(mh_heap *h);		/* if it was restarted; starts none */
 int part_heap(mh_heap *h);		/* BYE */
@@ -320,10 +326,14 @@ uint64_t mono_ms(void);			/* CLOCK_MONOTONIC */
 void chan_fds_stop(mh_heap *h);		/* chanfd.c: its threads use the heap */
 void chan_fds_in_child(void);
 unsigned daemon_away(mh_heap *h);
-void unmap_heap(mh_heap *h);
 void close_heap_fds(mh_heap *h);
 bool fd_is_ours(const struct fd_id *f);
 int start_daemon(mh_heap *h);		/* start.c */
+
+/* mapheap.c */
+struct wire_welcome;
+int map_heap(mh_heap *h, const struct wire_welcome *w, const int *fds); /* WIRE_FDS */
+void unmap_heap(mh_heap *h);
 
 /* call.c */
 struct call {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connect.c - the socket: handshake, descriptors, mapping, reconnecting and
- * leaving.  Before a descriptor is used it is compared with what it was at
- * attach (applications close what they don't know).  Lock: rights.join, held
- * by the callers.
+ * connect.c - the socket: handshake, descriptors, reconnecting and leaving.
+ * Before a descriptor is used it is compared with what it was at attach
+ * (applications close what they don't know).  Lock: rights.join, held by the
+ * callers.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,7 +19,6 @@
 #include "shm/wire.h"
 
 #define REPLY_MS	10000
-#define HUGE		(2u << 20)
 
 static struct fd_id fd_note(int fd)
 {
@@ -69,9 +67,9 @@ void close_heap_fds(mh_heap *h)
 }
 
 /* A daemon that stands still, and a full backlog: it would wait for ever. */
-static int connect_in_time(int fd, const struct sockaddr_un *a)
+static int connect_in_time(int fd, const struct sockaddr_un *a, unsigned ms)
 {
-	uint64_t end = mono_ms() + REPLY_MS, now;
+	uint64_t end = mono_ms() + ms, now;
 	struct timeval t;
 
 	do {
@@ -96,7 +94,7 @@ static int dial(mh_heap *h, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	copy_text(a.sun_path, sizeof(a.sun_path), h->socket_path);
-	r = connect_in_time(fd, &a);
+	r = connect_in_time(fd, &a, h->reply_ms);
 	if (r) {
 		close(fd);
 		return r;
@@ -106,10 +104,10 @@ static int dial(mh_heap *h, int *ret_fd)
 }
 
 /* However often signals come. */
-static int wait_reply(int fd)
+static int wait_reply(int fd, unsigned ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t end = mono_ms() + REPLY_MS, now;
+	uint64_t end = mono_ms() + ms, now;
 	int r;
 
 	do {
@@ -135,7 +133,8 @@ static int take_fds(struct msghdr *m, int fds[WIRE_FDS])
 	return m->msg_flags & MSG_CTRUNC ? -EMFILE : 0;
 }
 
-static int recv_welcome(int fd, struct wire_welcome *w, int fds[WIRE_FDS])
+static int recv_welcome(int fd, unsigned ms, struct wire_welcome *w,
+			int fds[WIRE_FDS])
 {
 	union {
 		struct cmsghdr align;
@@ -146,7 +145,7 @@ static int recv_welcome(int fd, struct wire_welcome *w, int fds[WIRE_FDS])
 			    .msg_control = c.buf,
 			    .msg_controllen = sizeof(c.buf) };
 	ssize_t n;
-	int r = wait_reply(fd);
+	int r = wait_reply(fd, ms);
 
 	if (r)
 		return r;
@@ -184,10 +183,11 @@ static int greet(mh_heap *h, int fd, uint32_t flags, struct wire_welcome *w,
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello) &&
 	    errno != EPIPE && errno != ECONNRESET)
 		return -errno;
-	return recv_welcome(fd, w, fds);
+	return recv_welcome(fd, h->reply_ms, w, fds);
 }
 
-static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
+static int confirm(int fd, unsigned ms, uint32_t type, uint32_t reply,
+		   uint64_t nonce)
 {
 	struct wire_ready m = { .magic = WIRE_MAGIC, .type = type,
 				.nonce = nonce };
@@ -196,7 +196,7 @@ static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
 
 	if (send(fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m))
 		return -errno;
-	r = wait_reply(fd);
+	r = wait_reply(fd, ms);
 	if (r)
 		return r;
 	n = recv(fd, &m, sizeof(m), 0);
@@ -205,83 +205,6 @@ static int confirm(int fd, uint32_t type, uint32_t reply, uint64_t nonce)
 	if (n != sizeof(m) || m.magic != WIRE_MAGIC || m.type != reply)
 		return -EPROTO;
 	return m.status;
-}
-
-static void *map(int fd, uint64_t bytes, int prot, void *at, int flags)
-{
-	void *p = mmap(at, bytes, prot, MAP_SHARED | flags, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-/* At the daemon's base if that is free, else anywhere at a multiple of 2 MiB. */
-static char *map_arena(int fd, uint64_t bytes, uint64_t base, bool readonly)
-{
-	int prot = readonly ? PROT_READ : PROT_READ | PROT_WRITE;
-	char *p = base ? map(fd, bytes, prot, (void *)(uintptr_t)base,
-			     MAP_FIXED_NOREPLACE | MAP_NORESERVE) : NULL;
-	char *room;
-
-	if (p && (uint64_t)(uintptr_t)p == base)
-		return p;
-	if (p)
-		munmap(p, bytes);
-	room = mmap(NULL, bytes + HUGE, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (room == MAP_FAILED)
-		return NULL;
-	p = (char *)round_up((uint64_t)(uintptr_t)room, HUGE);
-	if (p > room)
-		munmap(room, (size_t)(p - room));
-	munmap(p + bytes, (size_t)(room + HUGE - p));
-	if (map(fd, bytes, prot, p, MAP_FIXED | MAP_NORESERVE))
-		return p;
-	munmap(p, bytes);
-	return NULL;
-}
-
-static void unmap(void *p, uint64_t bytes)
-{
-	if (p)
-		munmap(p, bytes);
-}
-
-void unmap_heap(mh_heap *h)
-{
-	unmap(h->arena, h->sg.geo.reserve_bytes);
-	unmap(h->central_map, h->sg.geo.central_bytes);
-	unmap(h->heap_map, h->sg.geo.heap_bytes);
-	h->arena = NULL;
-	h->central_map = h->heap_map = NULL;
-	h->bytes = 0;
-}
-
-/* All or nothing: unmap_heap() goes by the geometry, known at the end only. */
-static int map_heap(mh_heap *h, const struct wire_welcome *w,
-		    const int fds[WIRE_FDS])
-{
-	void *heap = map(fds[WIRE_FD_HEAP], w->heap_bytes, PROT_READ, NULL, 0);
-	void *central = map(fds[WIRE_FD_CENTRAL], w->central_bytes,
-			    PROT_READ | PROT_WRITE, NULL, 0);
-	char *arena = map_arena(fds[WIRE_FD_ARENA], w->arena_bytes, w->base,
-				h->flags & MH_READONLY);
-	int r = !heap || !central || !arena ? -ENOMEM :
-		seg_view(&h->sg, heap, w->heap_bytes, central,
-			 w->central_bytes, arena);
-
-	if (r) {
-		unmap(heap, w->heap_bytes);
-		unmap(central, w->central_bytes);
-		unmap(arena, w->arena_bytes);
-		return r;
-	}
-	madvise(arena, w->arena_bytes, MADV_DONTDUMP);
-	madvise(central, w->central_bytes, MADV_DONTDUMP);
-	h->heap_map = heap;
-	h->central_map = central;
-	h->arena = arena;
-	h->bytes = h->flags & MH_READONLY ? 0 : h->sg.geo.reserve_bytes;
-	return 0;
 }
 
 static int refused(mh_heap *h, int r, const struct wire_welcome *w)
@@ -328,7 +251,7 @@ static int settle(mh_heap *h, int fd, const struct wire_welcome *w,
 		return r;
 	h->r->offered = (struct party){ w->slot, w->gen };
 	h->r->nonce = w->nonce;
-	r = confirm(fd, WIRE_READY, WIRE_GO, w->nonce);
+	r = confirm(fd, h->reply_ms, WIRE_READY, WIRE_GO, w->nonce);
 	if (r)
 		return r;
 	if (!h->r->me.slot)	/* resumed: the same, and others read it */
@@ -397,10 +320,14 @@ static int ask_for_slot(mh_heap *h, struct wire_welcome *w)
 }
 
 /* 0, or -errno with the sentence said. */
-int join_heap(mh_heap *h)
+int join_heap(mh_heap *h, unsigned wait_ms)
 {
 	struct wire_welcome w = { 0 };
-	int r = ask_for_slot(h, &w);
+	int r;
+
+	h->reply_ms = wait_ms < JOIN_ANSWER_MS ? JOIN_ANSWER_MS :
+		      wait_ms < REPLY_MS ? wait_ms : REPLY_MS;
+	r = ask_for_slot(h, &w);
 
 	if (r == -ECONNRESET || r == -EPIPE)
 		r = -ECONNREFUSED;	/* it died while we talked */
@@ -435,6 +362,7 @@ int reconnect(mh_heap *h)
 
 	if (!hung_up(h) && h->r->epoch == ld_acq(&h->sg.hdr->epoch)) /* [H1] */
 		return 0;
+	h->reply_ms = REPLY_MS;
 	r = handshake(h, WIRE_RESUME, &w);
 	if ((r == -ENOENT || r == -ECONNREFUSED) && h->flags & MH_START)
 		start_daemon(h);
@@ -447,6 +375,7 @@ void meet_daemon(mh_heap *h)
 	struct wire_welcome w = { 0 };
 
 	pthread_mutex_lock(&h->r->join);
+	h->reply_ms = REPLY_MS;
 	if (hung_up(h))
 		handshake(h, WIRE_RESUME, &w);
 	pthread_mutex_unlock(&h->r->join);
@@ -455,7 +384,7 @@ void meet_daemon(mh_heap *h)
 int part_heap(mh_heap *h)
 {
 	int r = hung_up(h) ? -ETIMEDOUT :
-		confirm(h->sock.fd, WIRE_BYE, WIRE_GONE, h->r->nonce);
+		confirm(h->sock.fd, REPLY_MS, WIRE_BYE, WIRE_GONE, h->r->nonce);
 
 	close_heap_fds(h);
 	if (PROBE_ON(client_detach))

@@ -51,27 +51,43 @@ static bool daemon_is_away(int r)
 	return r == -ECONNREFUSED || r == -ENOENT;
 }
 
+static bool lock_join_until(mh_heap *h, uint64_t end)
+{
+	struct timespec t = { (time_t)(end / 1000),
+			      (long)(end % 1000) * 1000000 };
+
+	return !pthread_mutex_clocklock(&h->r->join, CLOCK_MONOTONIC, &t);
+}
+
+static int nobody_there(mh_heap *h, unsigned wait_ms)
+{
+	if (!wait_ms)
+		return refuse(EAGAIN, "heap %s: mheapd would have to be waited "
+			      "for, to join", h->name);
+	return refuse(ETIMEDOUT, "heap %s: no mheapd for %u ms; is it running?",
+		      h->name, wait_ms);
+}
+
 /*
  * A forked child's first slow path; it waits for a daemon as a request does.  Each
- * thread so long from when it came: while another one tries it waits for the lock.
+ * thread so long from when it came, also for another one that tries.
  */
-static int rejoin(mh_heap *h)
+static int rejoin(mh_heap *h, unsigned wait_ms)
 {
 	struct timespec t = { 0, JOIN_TURN_MS * 1000000 };
-	uint64_t end = mono_ms() + DAEMON_WAIT_MS;
+	uint64_t end = mono_ms() + wait_ms;
 	int r = 0;
 
-	pthread_mutex_lock(&h->r->join);
+	if (!lock_join_until(h, end))
+		return has_joined(h) ? 0 : nobody_there(h, wait_ms);
 	while (!has_joined(h)) {
-		if (mono_ms() >= end) {
-			r = refuse(ETIMEDOUT, "heap %s: no mheapd for %d s; is "
-				   "it running?", h->name,
-				   DAEMON_WAIT_MS / 1000);
-			break;
-		}
-		r = join_heap(h);
+		r = join_heap(h, wait_ms);
 		if (!daemon_is_away(r))
 			break;
+		if (mono_ms() >= end) {
+			r = nobody_there(h, wait_ms);
+			break;
+		}
 		if (h->flags & MH_START)
 			start_daemon(h);
 		nanosleep(&t, NULL);
@@ -80,7 +96,7 @@ static int rejoin(mh_heap *h)
 	return r;
 }
 
-static bool usable(mh_heap *h)
+static bool usable(mh_heap *h, unsigned wait_ms)
 {
 	if (likely(h->attached && alive(h)) &&
 	    ld_acq(&h->sg.hdr->status) != HEAP_DESTROYED)	/* [H1] */
@@ -101,7 +117,7 @@ static bool usable(mh_heap *h)
 		     h->name);
 		return false;
 	}
-	return !rejoin(h);	/* says why itself */
+	return !rejoin(h, wait_ms);	/* says why itself */
 }
 
 /*
@@ -128,22 +144,27 @@ bool begin(void)
 	return true;
 }
 
-bool enter_any(mh_heap *h)
+bool enter_within(mh_heap *h, unsigned wait_ms)
 {
 	if (!begin())
 		return false;
-	if (usable(h))
+	if (usable(h, wait_ms))
 		return true;
 	leave();
 	return false;
 }
 
-bool heap_ready(mh_heap *h)
+bool enter_any(mh_heap *h)
+{
+	return enter_within(h, DAEMON_WAIT_MS);
+}
+
+bool heap_ready(mh_heap *h, unsigned wait_ms)
 {
 	if (likely(h->attached && alive(h) &&
 		   ld_acq(&h->sg.hdr->status) != HEAP_DESTROYED)) /* [H1] */
 		return true;
-	if (!enter_any(h))
+	if (!enter_within(h, wait_ms))
 		return false;
 	leave();
 	return true;
@@ -181,9 +202,14 @@ static struct mcache *find_mcache(mh_heap *h)
 
 struct mcache *enter(mh_heap *h)
 {
+	return enter_to(h, false);
+}
+
+struct mcache *enter_to(mh_heap *h, bool nowait)
+{
 	struct mcache *mc;
 
-	if (!enter_any(h))
+	if (!enter_within(h, nowait ? 0 : DAEMON_WAIT_MS))
 		return NULL;
 	if (h->flags & MH_READONLY) {
 		refuse(EROFS, "heap %s is attached read-only", h->name);

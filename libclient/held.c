@@ -73,10 +73,10 @@ COLD int holds_missing(mh_heap *h, struct span_slots s)
 			      h->name);
 }
 
-int may_hold(mh_heap *h)
+int may_hold(mh_heap *h, unsigned wait_ms)
 {
 	/* A forked child joins first; another thread may be about to. */
-	if (unlikely(holders_none(my_bit(h))) && !heap_ready(h))
+	if (unlikely(holders_none(my_bit(h))) && !heap_ready(h, wait_ms))
 		return -1;
 	if (likely(!holders_none(my_bit(h))))
 		return 0;
@@ -223,7 +223,8 @@ static COLD void *alloc_held_slow(mh_heap *h, uint32_t spc, bool nowait)
 	struct mcache *mc;
 	void *p = NULL;
 
-	if (may_hold(h) || !(mc = enter(h)))
+	if (may_hold(h, nowait ? 0 : DAEMON_WAIT_MS) ||
+	    !(mc = enter_to(h, nowait)))
 		return NULL;
 	note_held(h, spc);
 	if (array_n(&mc->a, i) || refill(h, mc, i, nowait))

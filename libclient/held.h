@@ -193,7 +193,7 @@ static inline void note_held(mh_heap *h, uint32_t spc)
 }
 
 /* May this client hold?  0, or refused: EUSERS, or joining failed. */
-int may_hold(mh_heap *h);
+int may_hold(mh_heap *h, unsigned wait_ms);	/* to join first: enter_within() */
 
 /*
  * Holds what was looked at once more, between counting_begin() and counting_end(); the

@@ -109,7 +109,7 @@ static inline const struct held_at *look(mh_heap *h, const void *p)
 static COLD int hold_slowly(mh_heap *h, void *p, int r, struct span_slots s)
 {
 	if (r == ASK_MAY_HOLD)
-		return may_hold(h) ? -1 : mh_hold(h, p);
+		return may_hold(h, DAEMON_WAIT_MS) ? -1 : mh_hold(h, p);
 	if (r == HOLDS_MISSING)
 		return holds_missing(h, s) ? -1 : mh_hold(h, p);
 	return refuse_held(h, "mh_hold", p, r);

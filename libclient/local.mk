@@ -34,6 +34,7 @@ libclient_la_SOURCES = \
 	%D%/harvest.c \
 	%D%/info.c \
 	%D%/long.c \
+	%D%/mapheap.c \
 	%D%/mcache.c \
 	%D%/naming.c \
 	%D%/obtain.c \

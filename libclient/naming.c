@@ -152,7 +152,7 @@ static int hold_named(mh_heap *h, const struct name_is *n)
 static int get_failed(mh_heap *h, const char *name, int r)
 {
 	if (r == -EUSERS)
-		return may_hold(h);	/* says it */
+		return may_hold(h, DAEMON_WAIT_MS);	/* says it */
 	return refuse(-r, "heap %s: mh_name_get(%s): %s", h->name, name,
 		      r == -ENOENT ? "no object has this name" :
 		      r == -ESTALE ? "the object is gone" :
@@ -197,7 +197,7 @@ void *mh_name_get(mh_heap *h, const char *name)
 	bool held;
 	int r;
 
-	if (bad_name(h, name) || !heap_ready(h))
+	if (bad_name(h, name) || !heap_ready(h, DAEMON_WAIT_MS))
 		return NULL;
 	r = get_named(h, name, &n, &held);
 	if (r) {

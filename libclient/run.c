@@ -147,7 +147,7 @@ static void *any_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 	case LIFE_OWNED:
 		return owned_run(h, mc, spc, size, align, nowait);
 	case LIFE_HELD:
-		return may_hold(h) ? NULL :
+		return may_hold(h, nowait ? 0 : DAEMON_WAIT_MS) ? NULL :
 		       held_run(h, mc, spc, size, align, nowait);
 	}
 	return shared_run(h, spc, size, align, nowait);
@@ -156,7 +156,7 @@ static void *any_run(mh_heap *h, struct mcache *mc, uint32_t spc, size_t size,
 void *alloc_run(mh_heap *h, uint32_t spc, size_t size, size_t align,
 		bool nowait)
 {
-	struct mcache *mc = enter(h);
+	struct mcache *mc = enter_to(h, nowait);
 	void *p;
 
 	if (!mc)

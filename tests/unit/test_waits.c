@@ -121,6 +121,36 @@ static void frees_of_a_forked_child(void **state)
 	assert_int_equal(s.shared_objects, 0);
 }
 
+static mh_chan *channel;
+
+static int waits_not(void *arg)
+{
+	uint64_t from = mono_ms();
+	unsigned n = 3;
+
+	for (unsigned flags = MH_NOWAIT; n--; flags = n ? MH_NOWAIT | MH_SHARED :
+						      MH_NOWAIT | MH_HELD) {
+		errno = 0;
+		CHECK(!mh_alloc_flags(arg, 64, flags) && errno == EAGAIN);
+		CHECK(!mh_alloc_flags(arg, 1 << 20, flags) && errno == EAGAIN);
+	}
+	CHECK(!mh_chan_recv(channel, 0) && errno == ETIMEDOUT);
+	CHECK(!mh_chan_recv(channel, 50) && errno == ETIMEDOUT);
+	CHECK(mono_ms() - from < DAEMON_WAIT_MS);
+	return 0;
+}
+
+/* Who doesn't want to wait doesn't wait to join, either. */
+static void nowait_in_a_forked_child(void **state)
+{
+	(void)state;
+	channel = mh_chan_open(a, "c", 4, 0);
+	assert_non_null(channel);
+	strcpy(a->socket_path, "/nonexistent/mheap.sock");
+	assert_int_equal(in_child(waits_not, a), 0);
+	assert_int_equal(mh_chan_close(channel), 0);
+}
+
 /* A daemon that makes a slot ours and dies before it says so. */
 static struct server dying;
 static struct wire_hello heard[4];
@@ -202,6 +232,7 @@ int main(void)
 		ON_RIG(requests_of_many_threads),
 		ON_RIG(threads_of_a_forked_child),
 		ON_RIG(frees_of_a_forked_child),
+		ON_RIG(nowait_in_a_forked_child),
 		ON_RIG(a_slot_that_was_promised),
 		ON_RIG(joined_meanwhile),
 	};
