@@ -33,12 +33,31 @@ static int back_places(struct heap *h, uint64_t region, uint32_t i,
 	return heap_back(h, SEG_CENTRAL, at, at + capacity * each);
 }
 
+static uint64_t places_bytes(uint64_t places)
+{
+	return round_up(places * sizeof(struct sh_place), 4096) +
+	       round_up(places * sizeof(uint32_t), 4096);
+}
+
+/* What the channel takes beyond what it has; a page more where others have one. */
+static uint64_t more_bytes(const struct heap *h, uint32_t i, uint32_t capacity)
+{
+	bool new = i >= seg_chan_top(&h->sg);
+	uint64_t has = new ? 0 : ld_acq(&h->sg.chandir[i].backed); /* [H1] */
+
+	return (new ? 2 * 4096 : 0) +
+	       (has < capacity ? places_bytes(capacity) - places_bytes(has) : 0);
+}
+
 /* Memory of the entry, its words and its places. */
 static int back(struct heap *h, uint32_t i, uint32_t capacity)
 {
 	const struct sh_geometry *g = &h->sg.geo;
 	struct sh_chandir *d = &h->sg.chandir[i];
+	uint64_t more = more_bytes(h, i, capacity);
 
+	if (more && !commit_fits(h, more))
+		return -ENOMEM;
 	if (i >= seg_chan_top(&h->sg)) {
 		if (heap_back(h, SEG_HEAP, g->chandir_off + i * sizeof(*d),
 			      g->chandir_off + (i + 1) * sizeof(*d)) ||
@@ -63,12 +82,8 @@ uint64_t chans_bytes(const struct heap *h)
 	uint64_t n = round_up(top * sizeof(struct sh_chandir), 4096) +
 		     round_up(top * sizeof(struct sh_chan), 4096);
 
-	for (uint32_t i = 0; i < top; i++) {
-		uint64_t places = ld_acq(&h->sg.chandir[i].backed); /* [H1] */
-
-		n += round_up(places * sizeof(struct sh_place), 4096) +
-		     round_up(places * sizeof(uint32_t), 4096);
-	}
+	for (uint32_t i = 0; i < top; i++)
+		n += places_bytes(ld_acq(&h->sg.chandir[i].backed)); /* [H1] */
 	return top ? n : 0;
 }
 

@@ -104,9 +104,17 @@ int commit_win_back(struct heap *h)
 	       -EAGAIN : -ENOMEM;
 }
 
+bool commit_fits(struct heap *h, uint64_t bytes)
+{
+	if (!h->limit || in_use_bytes(h) + bytes <= h->limit)
+		return true;
+	h->short_of = bytes;
+	return false;
+}
+
 int commit_room(struct heap *h, uint64_t bytes)
 {
-	while (h->limit && in_use_bytes(h) + bytes > h->limit) {
+	while (!commit_fits(h, bytes)) {
 		int r = h->no_memory ? -ENOMEM : make_room(h);
 
 		if (r != -EAGAIN || h->jobs)

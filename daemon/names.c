@@ -27,6 +27,8 @@ static int back_entry(struct heap *h, uint32_t i)
 
 		if (names_backed(&h->sg, n))
 			continue;
+		if (!commit_fits(h, 4096))
+			return -ENOMEM;
 		r = heap_back(h, SEG_HEAP, p, p + 4096);
 		if (r)
 			return r;

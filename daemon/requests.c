@@ -245,6 +245,31 @@ static void serving_end(struct heap *h)
 	st_rel(&h->sg.whdr->serving, 0);			/* [Q3] */
 }
 
+/*
+ * Names and channels count in the limit.  What there is no room for has not been done:
+ * it is tried again once room has been made.
+ */
+static int serve_in_limit(struct heap *h, const struct request *q, uint32_t slot,
+			  uint32_t cell, uint32_t word, uint32_t *ret_result,
+			  uint32_t *ret_reason)
+{
+	for (;;) {
+		int err;
+
+		h->short_of = 0;
+		serving_begin(h, q, slot, cell, word);
+		err = serve(h, q, ret_result, ret_reason);
+		if (err != -ENOMEM || !changes_text(q) || !h->short_of)
+			return err;
+		serving_end(h);
+		err = commit_room(h, h->short_of);
+		if (err) {
+			*ret_reason = ENOMEM_LIMIT;
+			return err;
+		}
+	}
+}
+
 static void finish(struct heap *h, struct sh_cell *c, uint32_t word,
 		   const struct request *q, int err, uint32_t result,
 		   uint32_t reason)
@@ -282,8 +307,7 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell,
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
 	if (!began_ns && PROBE_ON(req_done))
 		began_ns = probe_clock();
-	serving_begin(h, &q, slot, cell, word);
-	err = serve(h, &q, &result, &reason);
+	err = serve_in_limit(h, &q, slot, cell, word, &result, &reason);
 	if (err == -EAGAIN) {
 		wait_for_job(h, slot, cell, began_ns);
 		return;

@@ -134,8 +134,8 @@ static bool want(struct heap *h, uint32_t spc)
 		take_large(h, spc);
 		return true;
 	}
-	/* Owned runs are too large to lie in wait. */
-	return span_class_ok(spc) &&
+	/* Owned runs are too large to lie in wait; with a quota each span is asked for. */
+	return !h->quota_spans && span_class_ok(spc) &&
 	       (!sc_is_run(spc_size_class(spc)) || spc_passed_on(spc)) &&
 	       aim_higher(h, spc);
 }

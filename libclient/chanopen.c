@@ -66,9 +66,6 @@ static int open_failed(mh_heap *h, const char *name, int r)
 		return refuse(ENOSPC, "heap %s: all of its %u channels are in "
 			      "use (mheapd --channels)", h->name,
 			      h->sg.geo.nchans);
-	case -ENOMEM:
-		return refuse(ENOMEM, "heap %s: no memory for channel %s",
-			      h->name, name);
 	}
 	return -1;
 }

@@ -3,6 +3,8 @@
  * test_limits.c - the daemon's heap on a rig: memory that runs out, limits, and
  * what goes back to the system.
  */
+#include <stdio.h>
+
 #include "tests/unit/rig_test.h"
 
 static unsigned fill(struct rig *r, uint32_t spc, uint32_t *ret_reason)
@@ -124,6 +126,52 @@ static void limit_makes_room(void **state)
 	assert_true(r->punches > 0);
 	assert_sound(r);
 	assert_int_equal(try_span(r, OWNED(SC_1K), &reason), 0);
+	rig_free(r);
+}
+
+static int open_chan(struct rig *r, struct party p, unsigned n, uint32_t places)
+{
+	struct sh_cell *c = rig_post(r, p, 0, OP_CHAN_OPEN, places, 0);
+
+	snprintf(c->text, sizeof(c->text), "c%u", n);
+	requests_serve(&r->h);
+	assert_int_equal(ld_acq(&c->word) & 3, CELL_DONE);
+	if (c->err == -ENOMEM)
+		assert_int_equal(c->reason, ENOMEM_LIMIT);
+	return c->err;
+}
+
+static uint64_t committed(struct rig *r)
+{
+	heap_count(&r->h);
+	return r->sg.hdr->count.committed_bytes;
+}
+
+/* Channels count, and what is free elsewhere makes room for them. */
+static void channels_are_limited(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB, .chans = 512,
+						  .limit = 4 * MIB });
+	struct party p = rig_join(r);
+	struct geom g = rig_run(r, p, 128);
+	unsigned n = 0, more;
+
+	(void)state;
+	while (!open_chan(r, p, n, SH_PLACES_MAX))
+		assert_true(++n < 512);
+	assert_true(n > 10);
+	assert_in_range(committed(r), 4 * MIB - 40000, 4 * MIB);
+	assert_int_equal(ld_acq(&r->sg.hdr->serving), 0);
+	retire(r, &g);
+	for (more = 0; !open_chan(r, p, n + more, SH_PLACES_MAX); more++)
+		;
+	assert_in_range(more, 40, 128);
+	assert_true(committed(r) <= 4 * MIB);
+	assert_int_equal(open_chan(r, p, 0, SH_PLACES_MAX), 0);	/* it is there */
+	/* What was removed has its memory still. */
+	assert_int_equal(chan_remove(&r->h, "c1"), 0);
+	assert_int_equal(open_chan(r, p, 600, SH_PLACES_MAX), 0);
+	assert_sound(r);
 	rig_free(r);
 }
 
@@ -312,6 +360,7 @@ int main(void)
 		cmocka_unit_test(no_memory_at_all),
 		cmocka_unit_test(limit_holds),
 		cmocka_unit_test(limit_makes_room),
+		cmocka_unit_test(channels_are_limited),
 		cmocka_unit_test(punches_that_fail),
 		cmocka_unit_test(punches_that_fail_later),
 		cmocka_unit_test(trim_returns_everything),

@@ -320,6 +320,10 @@ static void quota(void **state)
 	assert_int_equal(ask(r, p, OP_ALLOC, SPC, 0, &c), -ENOMEM);
 	assert_int_equal(c->reason, ENOMEM_QUOTA);
 	assert_int_equal(ask(r, q, OP_ALLOC, SPC, 0, &c), 0);
+	/* Nor is anything made ahead, which nobody would be asked for. */
+	or_rel(&r->sg.ctl->want[SPC / 64], 1ull << SPC % 64);
+	requests_serve(&r->h);
+	assert_int_equal(central_listed(&r->sg, SPC), 0);
 	/* What it has given up does not count, nor is it forgotten. */
 	assert_int_equal(span_dispose(&r->sg, &g[0], p), SPAN_LISTED);
 	assert_int_equal(ask(r, p, OP_ALLOC, SPC, 0, &c), 0);
