@@ -305,7 +305,7 @@ static void done_wins(void **state)
 
 static void quota(void **state)
 {
-	struct rig *r = rig_of((struct rig_opts){ 0 });
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 64 * MIB });
 	struct party p = rig_join(r), q = rig_join(r);
 	struct sh_cell *c;
 	struct geom g[4];
