@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
 	%D%/unit/test_chan_fd \
+	%D%/unit/test_chan_late \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
@@ -73,6 +74,7 @@ TSAN_TESTS = \
 	%D%/unit/test_central_line \
 	%D%/unit/test_chan \
 	%D%/unit/test_chan_fd \
+	%D%/unit/test_chan_late \
 	%D%/unit/test_chan_order \
 	%D%/unit/test_chan_stale \
 	%D%/unit/test_chan_threads \
