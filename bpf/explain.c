@@ -11,9 +11,12 @@
 #include "bpf/session.h"
 #include "tools/say.h"
 
+#define BIT_DAC_READ	2
+#define BIT_SYS_PTRACE	19
 #define BIT_SYS_ADMIN	21
 #define BIT_PERFMON	38
 #define BIT_BPF		39
+#define BIT_CHECKPOINT	40
 
 static uint64_t capabilities(void)
 {
@@ -86,4 +89,26 @@ int explain(int err, const char *step, bool multi)
 			      "it needs CONFIG_UPROBE_EVENTS, and /sys mounted",
 			      step);
 	return refuse(EXIT_IMPOSSIBLE, "%s: %s", step, strerror(err));
+}
+
+/*
+ * Other users' maps take the first, removed files and those of other mount name
+ * spaces the second, files that only their user may read the third.
+ */
+void explain_barred(pid_t pid, const char *what)
+{
+	uint64_t caps = capabilities();
+	bool trace = has(caps, BIT_SYS_PTRACE), read = has(caps, BIT_DAC_READ);
+	bool admin = has(caps, BIT_SYS_ADMIN) || has(caps, BIT_CHECKPOINT);
+
+	if (trace && admin && read)
+		refuse(0, "the system's policy hides %s of process %d, and perhaps "
+		       "more: what has probes there is not traced", what, pid);
+	else
+		refuse(0, "not permitted to look at %s of process %d, and perhaps "
+		       "more: what has probes there is not traced; run it as "
+		       "root, or give the program%s%s%s, too", what, pid,
+		       trace ? "" : " cap_sys_ptrace",
+		       admin ? "" : " cap_checkpoint_restore",
+		       read ? "" : " cap_dac_read_search");
 }

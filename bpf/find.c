@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bpf/mapping.h"
+#include "bpf/session.h"
 #include "tools/say.h"
 
 static struct object *known(const struct finder *f, const struct stat *st)
@@ -24,37 +25,59 @@ static struct object *known(const struct finder *f, const struct stat *st)
 	return NULL;
 }
 
-/* Takes the descriptor.  1: an object more; 0: none, or a known one. */
-static int add(struct finder *f, int fd, const char *path)
+static struct object *object_new(const char *path, int fd, const struct stat *st)
 {
-	struct object *o = calloc(1, sizeof(*o)), **more;
-	struct stat st;
-	int r = 0;
+	struct object *o = calloc(1, sizeof(*o));
+	size_t room = strlen(path) + 1;
 
 	if (!o)
-		goto no_memory;
-	if (fstat(fd, &st) || known(f, &st) || !notes_read(fd, &o->notes))
-		goto out;
+		return NULL;
+	o->path = malloc(room);
+	if (!o->path) {
+		free(o);
+		return NULL;
+	}
+	safe_text(o->path, room, path, room - 1, SAFE_TERMINAL);
+	o->fd = fd;
+	o->dev = st->st_dev;
+	o->ino = st->st_ino;
+	snprintf(o->attach, sizeof(o->attach), "/proc/self/fd/%d", fd);
+	return o;
+}
+
+static void object_free(struct object *o)
+{
+	free(o->path);
+	free(o);
+}
+
+/*
+ * 1: an object more, which has the descriptor; 0: a known one; -ENOEXEC, -EFBIG of
+ * notes_read(), -ENOMEM.
+ */
+static int add(struct finder *f, int fd, const struct stat *st, const char *path)
+{
+	struct object **more, *o;
+	int r;
+
+	if (known(f, st))
+		return 0;
+	if (!S_ISREG(st->st_mode))
+		return -ENOEXEC;
 	more = realloc(f->object, (f->n + 1) * sizeof(*more));
 	if (!more)
-		goto no_memory;
+		return -ENOMEM;
 	f->object = more;
-	o->path = malloc(strlen(path) + 1);
-	if (!o->path)
-		goto no_memory;
-	safe_text(o->path, strlen(path) + 1, path, strlen(path), SAFE_TERMINAL);
-	o->fd = fd;
-	o->dev = st.st_dev;
-	o->ino = st.st_ino;
-	snprintf(o->attach, sizeof(o->attach), "/proc/self/fd/%d", fd);
-	f->object[f->n++] = o;
+	o = object_new(path, fd, st);
+	if (!o)
+		return -ENOMEM;
+	r = notes_read(fd, &o->notes);
+	if (r) {
+		object_free(o);
+		return r;
+	}
+	more[f->n++] = o;
 	return 1;
-no_memory:
-	r = -1;
-out:
-	free(o);
-	close(fd);
-	return r;
 }
 
 struct scan {
@@ -62,26 +85,68 @@ struct scan {
 	int	       found;
 };
 
-/* Not 0: no memory. */
+static void barred(struct finder *f, pid_t pid, const char *what)
+{
+	if (!f->barred)
+		explain_barred(pid, what);
+	f->barred = true;
+}
+
+/* The same file as the last time: same number, not changed, not made anew. */
+static bool looked_at(struct seen *s, const struct stat *st)
+{
+	if (s->changed.tv_sec == st->st_ctim.tv_sec &&
+	    s->changed.tv_nsec == st->st_ctim.tv_nsec)
+		return true;
+	s->changed = st->st_ctim;
+	return false;
+}
+
+/* Takes the descriptor. */
+static int look_into(struct scan *s, struct seen *seen, int fd, const char *path)
+{
+	struct stat st;
+	int r = 0;
+
+	if (!fstat(fd, &st) && !looked_at(seen, &st))
+		r = add(s->f, fd, &st, path);
+	if (r == -EFBIG)
+		refuse(0, "%s: left out: its .note.stapsdt is longer than %u bytes",
+		       path, NOTES_MAX);
+	s->found += r > 0;
+	if (r <= 0)
+		close(fd);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* A file that can't be opened now may be later, or by another process's path. */
 static int look_at(pid_t pid, const struct mapping *m, void *arg)
 {
 	struct scan *s = arg;
-	int r = mapping_first_time(&s->f->seen, m), fd;
+	struct seen *seen = mapping_seen(&s->f->seen, m);
+	int fd;
 
-	if (r <= 0)
-		return r;
+	if (!seen)
+		return -ENOMEM;
+	if (seen->scan == s->f->scan)
+		return 0;
 	fd = mapping_open(pid, m);
-	r = fd < 0 ? 0 : add(s->f, fd, m->path);
-	if (r > 0)
-		s->found++;
-	return r < 0;
+	if (fd == -EPERM || fd == -EACCES)
+		barred(s->f, pid, m->path);
+	if (fd < 0)
+		return 0;
+	seen->scan = s->f->scan;
+	return look_into(s, seen, fd, m->path);
 }
 
 static int scan_process(struct finder *f, pid_t pid)
 {
 	struct scan s = { .f = f };
+	int r = mapping_each(pid, look_at, &s);
 
-	return mapping_each(pid, look_at, &s) ? -1 : s.found;
+	if (r == -EPERM || r == -EACCES)
+		barred(f, pid, "the memory map");
+	return r == -ENOMEM ? -1 : s.found;
 }
 
 static int scan_all(struct finder *f)
@@ -106,6 +171,7 @@ int find_scan(struct finder *f, const pid_t *pid, uint32_t npids)
 {
 	int found = 0;
 
+	f->scan++;
 	if (!npids)
 		return scan_all(f);
 	for (uint32_t i = 0; i < npids && found >= 0; i++) {
@@ -123,22 +189,20 @@ int find_file(struct finder *f, const char *path)
 
 	if (fd < 0)
 		return -1;
-	if (!fstat(fd, &st) && known(f, &st)) {
+	r = fstat(fd, &st) ? -errno : add(f, fd, &st, path);
+	if (r <= 0)
 		close(fd);
+	if (r >= 0)
 		return 0;
-	}
-	r = add(f, fd, path);
-	if (!r)
-		errno = ENOEXEC;
-	return r > 0 ? 0 : -1;
+	errno = -r;
+	return -1;
 }
 
 void find_end(struct finder *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
 		close(f->object[i]->fd);
-		free(f->object[i]->path);
-		free(f->object[i]);
+		object_free(f->object[i]);
 	}
 	free(f->object);
 	mapping_forget(&f->seen);

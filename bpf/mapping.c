@@ -2,6 +2,7 @@
 /* mapping.c - see mapping.h. */
 #include "bpf/mapping.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -10,13 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
-
-struct seen {
-	unsigned major, minor;
-	uint64_t ino;
-};
 
 static int seen_cmp(const void *a, const void *b)
 {
@@ -29,18 +25,20 @@ static int seen_cmp(const void *a, const void *b)
 	return x->minor == y->minor ? 0 : x->minor < y->minor ? -1 : 1;
 }
 
-int mapping_first_time(void **seen, const struct mapping *m)
+struct seen *mapping_seen(void **seen, const struct mapping *m)
 {
-	struct seen *s = malloc(sizeof(*s)), **node;
+	struct seen *s = calloc(1, sizeof(*s)), **node;
 
 	if (!s)
-		return -1;
-	*s = (struct seen){ m->major, m->minor, m->ino };
+		return NULL;
+	s->major = m->major;
+	s->minor = m->minor;
+	s->ino = m->ino;
 	node = tsearch(s, seen, seen_cmp);
 	if (node && *node == s)
-		return 1;
+		return s;
 	free(s);
-	return node ? 0 : -1;
+	return node ? *node : NULL;
 }
 
 void mapping_forget(void **seen)
@@ -49,8 +47,8 @@ void mapping_forget(void **seen)
 	*seen = NULL;
 }
 
-/* "start-end r-xp offset major:minor inode path": code from a file? */
-static bool parse(char *line, struct mapping *ret_m)
+/* "start-end r-xp offset major:minor inode path": from a file? */
+static bool parse(char *line, struct mapping *ret_m, bool *ret_code)
 {
 	char mode[5];
 	int at = 0;
@@ -62,36 +60,72 @@ static bool parse(char *line, struct mapping *ret_m)
 		   &at) != 7 || !at)
 		return false;
 	ret_m->path = line + at;
-	return mode[2] == 'x' && ret_m->ino && ret_m->path[0] == '/';
+	*ret_code = mode[2] == 'x';
+	return ret_m->ino && ret_m->path[0] == '/';
 }
 
-int mapping_each(pid_t pid, int (*take)(pid_t pid, const struct mapping *m,
-					void *arg), void *arg)
+static int each(pid_t pid, bool all, int (*take)(pid_t pid,
+						 const struct mapping *m,
+						 void *arg), void *arg)
 {
 	char path[64], *line = NULL;
 	size_t size = 0;
 	struct mapping m;
+	bool code;
 	FILE *maps;
 	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
 	if (!maps)
-		return 0;
+		return -errno;
 	while (!r && getline(&line, &size, maps) > 0)
-		if (parse(line, &m))
+		if (parse(line, &m, &code) && (code || all))
 			r = take(pid, &m, arg);
 	free(line);
 	fclose(maps);
 	return r;
 }
 
-static int open_if(const char *path, uint64_t ino)
+int mapping_each(pid_t pid, int (*take)(pid_t pid, const struct mapping *m,
+					void *arg), void *arg)
+{
+	return each(pid, false, take, arg);
+}
+
+/* Not 0: both map one file. */
+static int same(pid_t pid, const struct mapping *ours, void *arg)
+{
+	const struct mapping *m = arg;
+
+	(void)pid;
+	return ours->start == m->start && ours->ino == m->ino &&
+	       ours->major == m->major && ours->minor == m->minor;
+}
+
+/*
+ * fstat() has other numbers than the kernel shows of a mapping, on btrfs and on
+ * overlays: so we map it, too, and look what is shown of that.
+ */
+static bool is_mapped_as(int fd, const struct mapping *m)
+{
+	struct mapping at = *m;
+	void *map = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	bool is;
+
+	if (map == MAP_FAILED)
+		return false;
+	at.start = (uintptr_t)map;
+	is = each(getpid(), true, same, &at) > 0;
+	munmap(map, 1);
+	return is;
+}
+
+static int open_if(const char *path, const struct mapping *m)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
 
-	if (fd >= 0 && ino && (fstat(fd, &st) || st.st_ino != ino)) {
+	if (fd >= 0 && !is_mapped_as(fd, m)) {
 		close(fd);
 		return -1;
 	}
@@ -101,14 +135,17 @@ static int open_if(const char *path, uint64_t ino)
 int mapping_open(pid_t pid, const struct mapping *m)
 {
 	char path[PATH_MAX + 64];
-	int fd;
+	int fd, why;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 		 pid, m->start, m->end);
-	fd = open_if(path, 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
 		return fd;
+	why = -errno;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
-	fd = open_if(path, m->ino);
-	return fd >= 0 ? fd : open_if(m->path, m->ino);
+	fd = open_if(path, m);
+	if (fd < 0)
+		fd = open_if(m->path, m);
+	return fd >= 0 ? fd : why;
 }

@@ -2,10 +2,13 @@
 /*
  * notes.c - see notes.h.  A site must be a nop of one byte (of one word on
  * aarch64): the kernel turns a longer one into a call, which overwrites what a
- * leaf function keeps below its stack pointer.
+ * leaf function keeps below its stack pointer.  After that of selftest, which a
+ * tracer runs, nothing may be done but to return.  Anybody may have made the file:
+ * what it says of sizes is checked before libelf makes room for it.
  */
 #include "bpf/notes.h"
 
+#include <errno.h>
 #include <gelf.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,10 +26,14 @@ struct reading {
 
 #if defined(__x86_64__)
 #define OUR_MACHINE	EM_X86_64
-static const uint8_t nop[] = { 0x90 };
+#define NOP		0x90
+#define RET		0xc3
+static const uint8_t nop[] = { NOP }, nop_ret[] = { NOP, RET };
 #else
 #define OUR_MACHINE	EM_AARCH64
-static const uint8_t nop[] = { 0x1f, 0x20, 0x03, 0xd5 };
+#define NOP		0x1f, 0x20, 0x03, 0xd5
+#define RET		0xc0, 0x03, 0x5f, 0xd6
+static const uint8_t nop[] = { NOP }, nop_ret[] = { NOP, RET };
 #endif
 
 static bool offset_of(Elf *elf, uint64_t address, uint64_t *ret_offset)
@@ -57,12 +64,26 @@ static uint32_t count_args(const char *args, size_t len)
 	return n;
 }
 
+static bool file_has(int fd, uint64_t offset, const uint8_t *want, size_t len)
+{
+	uint8_t is[sizeof(nop_ret)];
+
+	return pread(fd, is, len, (off_t)offset) == (ssize_t)len &&
+	       !memcmp(is, want, len);
+}
+
+/* The kernel wants a semaphore in the file, and at an even place. */
 static bool site_fits(const struct reading *r, const struct site *s)
 {
-	uint8_t is[sizeof(nop)];
+	uint16_t semaphore;
 
-	return pread(r->fd, is, sizeof(is), (off_t)s->offset) ==
-	       (ssize_t)sizeof(is) && !memcmp(is, nop, sizeof(nop));
+	if (s->semaphore % sizeof(semaphore) ||
+	    (s->semaphore && pread(r->fd, &semaphore, sizeof(semaphore),
+				   (off_t)s->semaphore) != sizeof(semaphore)))
+		return false;
+	return s->probe == P_selftest ?
+	       file_has(r->fd, s->offset, nop_ret, sizeof(nop_ret)) :
+	       file_has(r->fd, s->offset, nop, sizeof(nop));
 }
 
 static void add_site(struct reading *r, const char *name,
@@ -125,7 +146,10 @@ static Elf_Scn *section(Elf *elf, const char *name, GElf_Shdr *ret_header)
 	Elf_Scn *s = NULL;
 	size_t strings;
 
-	if (elf_getshdrstrndx(elf, &strings))
+	if (elf_getshdrstrndx(elf, &strings) ||
+	    !gelf_getshdr(elf_getscn(elf, strings), ret_header) ||
+	    ret_header->sh_size > NOTES_MAX ||
+	    ret_header->sh_flags & SHF_COMPRESSED)
 		return NULL;
 	while ((s = elf_nextscn(elf, s))) {
 		const char *is;
@@ -139,7 +163,7 @@ static Elf_Scn *section(Elf *elf, const char *name, GElf_Shdr *ret_header)
 	return NULL;
 }
 
-static void read_elf(struct reading *r)
+static int read_elf(struct reading *r)
 {
 	GElf_Shdr h;
 	Elf_Scn *s = section(r->elf, ".stapsdt.base", &h);
@@ -147,24 +171,43 @@ static void read_elf(struct reading *r)
 
 	r->base = s ? h.sh_addr : 0;
 	s = section(r->elf, ".note.stapsdt", &h);
-	data = s ? elf_getdata(s, NULL) : NULL;
+	if (!s)
+		return -ENOEXEC;
+	if (h.sh_size > NOTES_MAX)
+		return -EFBIG;
+	data = elf_getdata(s, NULL);
 	if (data)
 		take_notes(r, data);
+	return r->n->n ? 0 : -ENOEXEC;
 }
 
-bool notes_read(int fd, struct notes *ret_n)
+/*
+ * libelf makes room for as many headers as a file says that it has, which may be
+ * 2^32 if they don't fit into the ELF header: no program that we know.
+ */
+static bool is_ours(int fd)
+{
+	Elf64_Ehdr h;
+
+	return pread(fd, &h, sizeof(h), 0) == sizeof(h) &&
+	       !memcmp(h.e_ident, ELFMAG, SELFMAG) &&
+	       h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_machine == OUR_MACHINE &&
+	       h.e_shnum && h.e_shstrndx != SHN_XINDEX && h.e_phnum != PN_XNUM;
+}
+
+int notes_read(int fd, struct notes *ret_n)
 {
 	struct reading r = { .fd = fd, .n = ret_n };
-	GElf_Ehdr h;
+	int err;
 
 	memset(ret_n, 0, sizeof(*ret_n));
+	if (!is_ours(fd))
+		return -ENOEXEC;
 	elf_version(EV_CURRENT);
 	r.elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!r.elf)
-		return false;
-	if (gelf_getehdr(r.elf, &h) && h.e_machine == OUR_MACHINE &&
-	    h.e_ident[EI_CLASS] == ELFCLASS64)
-		read_elf(&r);
+		return -ENOEXEC;
+	err = read_elf(&r);
 	elf_end(r.elf);
-	return ret_n->n > 0;
+	return err;
 }

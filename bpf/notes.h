@@ -21,6 +21,9 @@ struct site {
 
 #define SITES_MAX	(2 * P_COUNT)	/* a compiler may copy a site */
 
+/* Ours are 2 KiB; no program has so many of other providers. */
+#define NOTES_MAX	(1u << 20)
+
 struct notes {
 	struct site site[SITES_MAX];
 	uint32_t    n;
@@ -28,7 +31,10 @@ struct notes {
 	uint32_t    unfit;		/* sites that the kernel can't use safely */
 };
 
-/* False: no ELF of this machine, or no probe of ours in it. */
-bool notes_read(int fd, struct notes *ret_n);
+/*
+ * 0; -ENOEXEC: no ELF of this machine, or no probe of ours in it; -EFBIG: its notes
+ * are longer than the most that is read, NOTES_MAX.
+ */
+int notes_read(int fd, struct notes *ret_n);
 
 #endif

@@ -145,6 +145,8 @@ uint64_t now_ns(void);
 
 /* explain.c: why the kernel said no to `step`, and what to do.  Gives 3. */
 int explain(int err, const char *step, bool multi);
+/* What processes use can't be looked at: `what' of this one, and perhaps more. */
+void explain_barred(pid_t pid, const char *what);
 
 /* canary.c */
 enum proof { PROOF_NONE, PROOF_ONCE, PROOF_TWICE, PROOF_NO_SITE };

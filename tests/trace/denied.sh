@@ -42,6 +42,41 @@ says 3 'CAP_SYS_ADMIN is needed' ,+bpf,+perfmon check --one-by-one \
 	--lib "$dir/fire"
 says 0 'probe by probe' ,+sys_admin check --one-by-one --lib "$dir/fire"
 
+# Without the right to look at all files it says so, and looks again: at one that
+# its user may not read, and that he then may.
+mkfifo "$dir/in"
+exec 9<>"$dir/in"
+cp "$fire" "$dir/secret"
+chmod 700 "$dir/secret"
+state() {
+	"$dir/$1" state <"$dir/in" >"$dir/$1.state" &
+	pids="$pids $!"
+	until_true 10 test "/proc/$!/exe" -ef "$dir/$1" || fail "no $1"
+}
+state fire
+state secret
+# shellcheck disable=SC2016
+as ,+bpf,+perfmon,+sys_ptrace sh -c 'echo $$ && exec "$@"' - "$trace" hist \
+	>"$dir/look.out" 2>"$dir/look.err" &
+until_true 10 test -s "$dir/look.out" || fail "nothing runs with few rights"
+look=$(head -n 1 "$dir/look.out")
+pids="$pids $look"
+until_true 10 grep -q ': tracing ' "$dir/look.err" || {
+	cat "$dir/look.err"
+	fail "it does not trace what it may"
+}
+grep -q 'not permitted to look at.*cap_checkpoint_restore' "$dir/look.err" ||
+	fail "it does not say that it can't look at all"
+is_set() {
+	echo >&9
+	grep -q 'semaphores [1-9]' "$dir/$1.state"
+}
+until_true 10 is_set fire || fail "fire is not traced"
+! grep -q 'semaphores [1-9]' "$dir/secret.state" || fail "secret is traced"
+chmod 755 "$dir/secret"
+until_true 20 is_set secret || fail "what may be read later is not traced"
+exec 9>&-
+
 # What needs no right.
 says 0 refill_done "" list
 says 0 'in files of --lib' "" list --lib "$dir/fire"

@@ -43,6 +43,40 @@ grep -q '"command":"new","count":100,' "$dir/all.out" || {
 	fail "hits of a file that came later"
 }
 
+# One that comes later with the number of one that had no probe.
+cp /bin/sleep "$dir/plain"
+"$dir/plain" 1000 &
+plain=$!
+pids="$pids $plain"
+until_true 10 test /proc/$plain/exe -ef "$dir/plain" || fail "no plain"
+"$dir/new" state <"$dir/old.in" >/dev/null &
+pids="$pids $!"
+exec 6>"$dir/old.in"
+until_true 10 test "/proc/$!/exe" -ef "$dir/new" || fail "no new"
+number=$(stat -c %i "$dir/plain")
+tracer again hist
+kill $plain
+wait $plain
+rm "$dir/plain"
+i=0
+until [ $i = 50 ]; do
+	i=$((i + 1))
+	cp "$fire" "$dir/again.$i"
+	[ "$(stat -c %i "$dir/again.$i")" != "$number" ] || break
+done
+number_again=", none with the number of another"
+[ "$(stat -c %i "$dir/again.$i")" = "$number" ] && {
+	number_again=", one with the number of another"
+	"$dir/again.$i" state <"$dir/new.in" >"$dir/new.out" &
+	pids="$pids $!"
+	exec 4>"$dir/new.in"
+	until_true 20 is_set || fail "a file with the number of another"
+	exec 4>&-
+}
+ends_tracer again
+exec 6>&-
+rm "$dir"/again.*
+
 # In another mount name space, by a path that means nothing here.
 boxed=
 if unshare -m true 2>/dev/null; then
@@ -111,4 +145,4 @@ ends_tracer quick
 ms=$((($(date +%s%N) - began) / 1000000))
 exec 6>&-
 [ $ms -lt 1000 ] || fail "it took $ms ms to come off 150 processes"
-echo "many.sh: old, new$boxed; off 150 processes in $ms ms"
+echo "many.sh: old, new$number_again$boxed; off 150 processes in $ms ms"
