@@ -1,52 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * canary.c - does an attached probe fire?  A successful attach proves nothing: so
- * we map the object's own selftest site, run it, and look whether the hit was
- * counted.  Its site is the first instruction of a function that only returns,
- * so that nothing of the object needs to be loaded or relocated: libraries of
- * other systems and programs are proven like our own.
+ * a child maps the object's own selftest site and runs it, and we look whether
+ * the hit was counted.  Its site is the first instruction of a function that only
+ * returns (notes.c has looked), so that nothing of the object needs to be loaded or
+ * relocated: libraries of other systems and programs are proven like our own.
+ * Anybody may own the file and change it meanwhile, so the child is confined.
  *
- * Counted twice, one file is attached to by two ways in (two overlays of one
- * file): the later one must go.
+ * The kernel's program counts hits with the session's own token alone, so the
+ * canaries of another tracer are nothing to us.  Counted twice, one file is
+ * attached to by two ways in (two overlays of one file): the later one must go.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/confine.h"
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
 #include "bpf/session.h"
 #include "shm/layout.h"
 
-#define TOKEN		0x6d686561702d3f21ULL
+#define SELFTEST	(1ULL << P_selftest)
 
 typedef void (*selftest)(uint64_t token, uint64_t abi);
 
 struct canary {
-	void	*map;
-	size_t	 len;
-	selftest run;
+	struct session	    *s;
+	const struct object *o;
+	struct bpf_program  *prog;	/* for the child alone; NULL: as it is */
+	uint32_t	     n;
+	selftest	     run;
 };
 
-static bool canary_map(const struct object *o, struct canary *ret_c)
+static int canary_map(struct canary *c)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), at = 0;
+	const struct notes *n = &c->o->notes;
+	void *map;
 
-	for (uint32_t i = 0; i < o->notes.n; i++)
-		if (o->notes.site[i].probe == P_selftest)
-			at = o->notes.site[i].offset;
+	for (uint32_t i = 0; i < n->n; i++)
+		if (n->site[i].probe == P_selftest)
+			at = n->site[i].offset;
 	if (!at)
-		return false;
-	ret_c->len = 2 * page;
-	ret_c->map = mmap(NULL, ret_c->len, PROT_READ | PROT_EXEC, MAP_PRIVATE,
-			  o->fd, (off_t)(at & ~(page - 1)));
-	if (ret_c->map == MAP_FAILED)
-		return false;
-	ret_c->run = (selftest)((uintptr_t)ret_c->map + (at & (page - 1)));
-	return true;
+		return -ENOEXEC;
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_EXEC, MAP_PRIVATE, c->o->fd,
+		   (off_t)(at & ~(page - 1)));
+	if (map == MAP_FAILED)
+		return -errno;
+	c->run = (selftest)((uintptr_t)map + (at & (page - 1)));
+	return 0;
+}
+
+/* With -p nothing that is attached fires in here: the child attaches for itself. */
+static int canary_attach(const struct canary *c)
+{
+	struct hold h;
+
+	return session_attach(c->s, c->prog, c->o, getpid(), SELFTEST, &h);
+}
+
+/* The ring is memory that we share with the kernel and our parent. */
+static int canary_ready(void *arg)
+{
+	struct canary *c = arg;
+	int r = c->prog ? canary_attach(c) : 0;
+
+	if (c->s->ring)
+		ring_buffer__free(c->s->ring);
+	return r ? r : canary_map(c);
+}
+
+/* Of this thread: others may be using the CPU meanwhile. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t canary_run(void *arg)
+{
+	const struct canary *c = arg;
+	uint64_t token = c->s->skel->rodata->wish.token, began = cpu_ns();
+
+	for (uint32_t i = 0; i < c->n; i++)
+		c->run(token, sh_abi());
+	return cpu_ns() - began;
 }
 
 static uint64_t canary_hits(struct session *s)
@@ -64,43 +109,26 @@ static uint64_t canary_hits(struct session *s)
 	return hits;
 }
 
-enum proof canary_ask(struct session *s, const struct object *o)
+enum proof canary_ask(struct session *s, const struct object *o,
+		      struct bpf_program *prog, int *ret_why)
 {
-	uint64_t before = canary_hits(s), came;
-	struct canary c;
+	struct canary c = { .s = s, .o = o, .prog = prog, .n = 1 };
+	uint64_t before = canary_hits(s), came, ns;
 
-	if (!canary_map(o, &c))
-		return PROOF_NO_SITE;
-	c.run(TOKEN, sh_abi());
-	munmap(c.map, c.len);
+	*ret_why = confined(canary_ready, canary_run, &c, &ns);
 	came = canary_hits(s) - before;
-	s->canaries += came;
-	return !came ? PROOF_NONE : came == 1 ? PROOF_ONCE : PROOF_TWICE;
+	return came > 1 ? PROOF_TWICE : came ? PROOF_ONCE : PROOF_NONE;
 }
 
-/* Of this thread: others may be using the CPU meanwhile. */
-static uint64_t cpu_ns(void)
+uint64_t canary_count(struct session *s, const struct object *o,
+		      struct bpf_program *prog, uint32_t n, uint64_t *ret_lost)
 {
-	struct timespec t;
+	struct canary c = { .s = s, .o = o, .prog = prog, .n = n };
+	uint64_t before = canary_hits(s), ns;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
-		      uint64_t *ret_lost)
-{
-	uint64_t before = canary_hits(s), began, ns;
-	struct canary c;
-
-	if (!canary_map(o, &c))
+	*ret_lost = 0;
+	if (!n || confined(canary_ready, canary_run, &c, &ns))
 		return 0;
-	began = cpu_ns();
-	for (uint32_t i = 0; i < n; i++)
-		c.run(TOKEN, sh_abi());
-	ns = cpu_ns() - began;
-	munmap(c.map, c.len);
-	s->canaries += n;
 	*ret_lost = n - (canary_hits(s) - before);
-	return n ? ns / n : 0;
+	return ns / n;
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
@@ -55,21 +54,6 @@ int trace_check(const struct options *o)
 	return r;
 }
 
-/* What one costs with the program, or with one that does nothing. */
-static uint64_t cost_with(struct session *s, const struct object *o,
-			  struct bpf_program *prog, uint64_t *ret_lost)
-{
-	struct hold h;
-	uint64_t ns;
-
-	*ret_lost = 0;
-	if (session_attach(s, prog, o, getpid(), 1ULL << P_selftest, &h))
-		return 0;
-	ns = canary_count(s, o, HITS, ret_lost);
-	link_drop(&h);
-	return ns;
-}
-
 static int by_size(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -77,15 +61,20 @@ static int by_size(const void *a, const void *b)
 	return x == y ? 0 : x < y ? -1 : 1;
 }
 
-/* Rounds take turns, so that the machine's moods are both's. */
+/*
+ * What one costs with the program, and with one that does nothing.  Rounds take
+ * turns, so that the machine's moods are both's.
+ */
 static void measure(struct session *s, const struct object *o,
 		    struct selftest *t)
 {
 	uint64_t full[ROUNDS], empty[ROUNDS], lost;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		empty[i] = cost_with(s, o, s->skel->progs.on_nothing, &lost);
-		full[i] = cost_with(s, o, s->skel->progs.on_probe, &lost);
+		empty[i] = canary_count(s, o, s->skel->progs.on_nothing, HITS,
+					&lost);
+		full[i] = canary_count(s, o, s->skel->progs.on_probe, HITS,
+				       &lost);
 		t->lost += lost;
 	}
 	qsort(full, ROUNDS, sizeof(full[0]), by_size);

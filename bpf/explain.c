@@ -112,3 +112,17 @@ void explain_barred(pid_t pid, const char *what)
 		       admin ? "" : " cap_checkpoint_restore",
 		       read ? "" : " cap_dac_read_search");
 }
+
+void explain_unproven(const struct object *o, int why)
+{
+	const char *is = strerror(-why);
+
+	if (!why)
+		is = "the kernel does not run it";
+	else if (why == -ENOEXEC)
+		is = "it has none that only returns";
+	else if (why == -EFAULT)
+		is = "it did not return";
+	refuse(0, "%s: attached, but not proven to fire by its selftest probe: %s",
+	       o->path, is);
+}

@@ -11,6 +11,8 @@ mheap_trace_SOURCES = \
 	%D%/account.c \
 	%D%/canary.c \
 	%D%/check.c \
+	%D%/confine.c \
+	%D%/confine.h \
 	%D%/decode.c \
 	%D%/decode.h \
 	%D%/events.c \

@@ -462,7 +462,9 @@ int on_probe(struct pt_regs *ctx)
 	struct hit h = { .probe = COOKIE_PROBE(cookie) };
 	const struct probe_place *at;
 
-	if (h.probe >= P_COUNT)
+	/* Another tracer's canary isn't ours. */
+	if (h.probe >= P_COUNT ||
+	    (h.probe == P_selftest && PT_REGS_PARM1(ctx) != wish.token))
 		return 0;
 	at = &probe_at[h.probe];
 	h.n = bpf_map_lookup_elem(&counts, &h.probe);

@@ -170,6 +170,7 @@ struct proc {
 
 /* What is asked for; constant once the program is loaded. */
 struct wish {
+	uint64_t token;		/* of the session's own selftest hits */
 	uint64_t min_ns;
 	uint64_t classes[CLASS_WORDS];	/* all bits: any */
 	uint32_t tgid_ns_dev, tgid_ns_ino;	/* 0: PIDs of the first name space */

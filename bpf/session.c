@@ -89,6 +89,8 @@ static void wish_all(struct session *s)
 		.stacks = !!(s->wish & WISH_STACKS), .pids = o->npids > 0,
 	};
 
+	if (getentropy(&w.token, sizeof(w.token)))
+		w.token = now_ns();
 	memcpy(w.classes, o->classes, sizeof(w.classes));
 	wish_namespace(&w);
 	memcpy((void *)&s->skel->rodata->wish, &w, sizeof(w));
@@ -166,52 +168,56 @@ static int keep(struct session *s, struct hold h, bool proven)
 	return 0;
 }
 
-/* With -p the probes don't fire in here: the canary has a link of its own. */
-static int ask(struct session *s, const struct object *o, enum proof *ret_p)
+/* With -p the probes don't fire in here: the canary attaches for itself. */
+static struct bpf_program *for_canary(const struct session *s)
 {
-	struct hold h = HOLD_NONE;
-	uint64_t lost;
-	int r = s->o->npids ? attach(s, o, getpid(), SELFTEST, &h) : 0;
+	return s->o->npids ? s->skel->progs.on_probe : NULL;
+}
 
-	if (r)
-		return r;
-	*ret_p = canary_ask(s, o);
-	if (*ret_p == PROOF_ONCE && !s->hit_ns)
-		s->hit_ns = canary_count(s, o, COST_HITS, &lost);
-	link_drop(&h);
-	return 0;
+static void count_proof(struct session *s, const struct object *o, enum proof p,
+			int why)
+{
+	uint64_t lost;
+
+	if (p == PROOF_NONE) {
+		s->unproven++;
+		explain_unproven(o, why);
+		return;
+	}
+	s->proven++;
+	if (!s->hit_ns)
+		s->hit_ns = canary_count(s, o, for_canary(s), COST_HITS, &lost);
 }
 
 static int attach_everybody(struct session *s, const struct object *o)
 {
-	enum proof p = PROOF_NONE;
+	enum proof p;
 	struct hold h;
-	int r = attach(s, o, -1, s->probes, &h);
+	int r = attach(s, o, -1, s->probes, &h), why;
 
 	if (r)
 		return r;
-	r = ask(s, o, &p);
-	if (r || p == PROOF_TWICE) {
+	p = canary_ask(s, o, for_canary(s), &why);
+	if (p == PROOF_TWICE) {
 		link_drop(&h);
-		return r;
+		return 0;
 	}
-	s->proven += p == PROOF_ONCE;
-	s->unproven += p != PROOF_ONCE;
+	count_proof(s, o, p, why);
 	return keep(s, h, p == PROOF_ONCE);
 }
 
 static int attach_pids(struct session *s, const struct object *o)
 {
-	enum proof p = PROOF_NONE;
 	struct hold h;
-	int r = ask(s, o, &p);
+	int why, r = 0;
+	enum proof p = canary_ask(s, o, for_canary(s), &why);
 
-	s->proven += p == PROOF_ONCE;
-	s->unproven += p != PROOF_ONCE;
 	for (uint32_t i = 0; i < s->o->npids && !r; i++) {
 		r = attach(s, o, s->o->pid[i], s->probes & ~SELFTEST, &h);
 		r = r == -ESRCH ? 0 : r ? r : keep(s, h, p == PROOF_ONCE);
 	}
+	if (!r)
+		count_proof(s, o, p, why);
 	return r;
 }
 
@@ -275,7 +281,7 @@ static void undo(struct session *s)
 	for (uint32_t i = 0; i < s->find.n; i++)
 		s->find.object[i]->tried = false;
 	s->proven = s->unproven = s->unknown = s->unfit = 0;
-	s->canaries = s->hit_ns = 0;
+	s->hit_ns = 0;
 }
 
 static int nothing_there(const struct session *s)

@@ -64,7 +64,6 @@ struct session {
 	uint32_t	      unknown, unfit;	/* sites left alone */
 	uint64_t	      probes;	/* bit: wanted */
 	uint64_t	      began_ns, scan_ns, drain_end;
-	uint64_t	      canaries;	/* hits that are our own */
 	uint64_t	      hit_ns;	/* what one costs, measured here */
 	struct table	      table[TABLES];
 	struct gone	     *gone;	/* by PID, or commands by number */
@@ -147,15 +146,23 @@ uint64_t now_ns(void);
 int explain(int err, const char *step, bool multi);
 /* What processes use can't be looked at: `what' of this one, and perhaps more. */
 void explain_barred(pid_t pid, const char *what);
+/* Why a traced object isn't proven to fire: canary_ask()'s ret_why. */
+void explain_unproven(const struct object *o, int why);
 
 /* canary.c */
-enum proof { PROOF_NONE, PROOF_ONCE, PROOF_TWICE, PROOF_NO_SITE };
-enum proof canary_ask(struct session *s, const struct object *o);
+enum proof { PROOF_NONE, PROOF_ONCE, PROOF_TWICE };
+/*
+ * Attaches prog for this alone; NULL: everybody is traced, and so is the canary.
+ * ret_why, of PROOF_NONE: 0: the kernel doesn't run it; else why it was not run,
+ * -ENOEXEC: it has no site that may be, -EFAULT: it did not come back.
+ */
+enum proof canary_ask(struct session *s, const struct object *o,
+		      struct bpf_program *prog, int *ret_why);
 /*
  * n hits: what one costs, in ns, with all that the session does at one, and how
- * many of them weren't counted.  0: it has no site for it.
+ * many of them weren't counted.  0: it can't be asked.
  */
-uint64_t canary_count(struct session *s, const struct object *o, uint32_t n,
-		      uint64_t *ret_lost);
+uint64_t canary_count(struct session *s, const struct object *o,
+		      struct bpf_program *prog, uint32_t n, uint64_t *ret_lost);
 
 #endif

@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	%D%/unit/test_chan_threads \
 	%D%/unit/test_chan_wait \
 	%D%/unit/test_client \
+	%D%/unit/test_confine \
 	%D%/unit/test_exact \
 	%D%/unit/test_fence \
 	%D%/unit/test_forks \
@@ -159,6 +160,7 @@ SCRIPT_TESTS = \
 	%D%/trace/owners.sh \
 	%D%/trace/record.sh \
 	%D%/trace/stacks.sh \
+	%D%/trace/strangers.sh \
 	$(NULL)
 
 # What several of them are built on.
@@ -192,6 +194,7 @@ TEST_HELPERS = \
 	%D%/trace/plugin \
 	%D%/trace/refiller \
 	%D%/trace/sleeper \
+	%D%/trace/stranger \
 	$(NULL)
 
 # These are users: the public library alone.
@@ -204,6 +207,12 @@ TEST_HELPERS = \
 %C%_trace_passer_LDADD = libmheap.la
 %C%_trace_sleeper_LDADD = libmheap.la
 %C%_trace_plugin_LDADD = -ldl
+
+%C%_unit_test_confine_SOURCES = \
+	%D%/unit/test_confine.c \
+	bpf/confine.c \
+	bpf/confine.h \
+	$(NULL)
 
 %C%_unit_test_metrics_SOURCES = \
 	%D%/unit/test_metrics.c \
