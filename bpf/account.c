@@ -85,6 +85,7 @@ static void report_json(const struct session *s, const struct account *a)
 	json_u64(o, "hit_ns", s->hit_ns);
 	json_u64(o, "objects", s->find.n);
 	json_u64(o, "proven", s->proven);
+	json_u64(o, "unattached", s->unattached);
 	json_u64(o, "unknown_probes", s->unknown);
 	json_u64(o, "unfit_sites", s->unfit);
 	json_print(o);
@@ -100,9 +101,9 @@ static void report_text(const struct session *s, const struct account *a)
 	fprintf(stderr, "; lost: %" PRIu64 " events, %" PRIu64 " in tables, %"
 		PRIu64 " stacks, %" PRIu64 " not run\n"
 		"cost: %s a hit, %.2f %% of a CPU; %u of %u objects proven to "
-		"fire\n", a->n.ring_full, a->n.map_full, a->n.stack_lost,
+		"fire, %u not attached\n", a->n.ring_full, a->n.map_full, a->n.stack_lost,
 		a->misses, ns_text(s->hit_ns).s, 100 * cost(s, a), s->proven,
-		s->find.n);
+		s->find.n, s->unattached);
 	if (s->unknown || s->unfit)
 		fprintf(stderr, "left alone: %u probes that are newer than this "
 			"mheap-trace, %u sites that the kernel can't use safely\n",
@@ -116,5 +117,6 @@ int session_report(struct session *s)
 	session_account(s, &a);
 	fflush(stdout);
 	(s->o->json ? report_json : report_text)(s, &a);
-	return s->o->strict && a.lossy ? EXIT_LOSS : 0;
+	return s->o->strict && (a.lossy || s->unattached || s->unproven) ?
+	       EXIT_LOSS : 0;
 }

@@ -56,11 +56,19 @@ static int canary_map(struct canary *c)
 	return 0;
 }
 
-/* With -p nothing that is attached fires in here: the child attaches for itself. */
+/*
+ * With -p nothing that is attached fires in here: the child attaches for itself,
+ * also to what is traced already, which may be the same file by another way.
+ */
 static int canary_attach(const struct canary *c)
 {
+	const struct finder *f = &c->s->find;
 	struct hold h;
 
+	for (uint32_t i = 0; i < f->n && c->s->o->npids; i++)
+		if (f->object[i] != c->o && f->object[i]->traced)
+			session_attach(c->s, c->prog, f->object[i], getpid(),
+				       SELFTEST, &h);
 	return session_attach(c->s, c->prog, c->o, getpid(), SELFTEST, &h);
 }
 

@@ -113,6 +113,21 @@ void explain_barred(pid_t pid, const char *what)
 		       read ? "" : " cap_dac_read_search");
 }
 
+/* notes.c has left out what else the kernel calls invalid. */
+int explain_unattached(const struct object *o, bool multi)
+{
+	char step[PATH_MAX + 32];
+
+	snprintf(step, sizeof(step), "can't attach to %s", o->path);
+	if (o->error == EINVAL)
+		return refuse(EXIT_IMPOSSIBLE, "%s: another tool is attached to one "
+			      "of its probes without the probe's semaphore, or "
+			      "with another one, and the kernel takes but one "
+			      "(`dmesg' says ref_ctr_offset mismatch); end that "
+			      "tool", step);
+	return explain(o->error, step, multi);
+}
+
 void explain_unproven(const struct object *o, int why)
 {
 	const char *is = strerror(-why);

@@ -25,6 +25,8 @@ struct object {
 	ino_t	      ino;
 	struct notes  notes;
 	bool	      tried;		/* the session has dealt with it */
+	bool	      traced;
+	int	      error;		/* errno of attaching, not said yet */
 };
 
 struct finder {

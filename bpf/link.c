@@ -82,6 +82,20 @@ static int link_each(const struct attach *a, struct hold *h)
 	return r;
 }
 
+/* A path that is no file: what has the link looks at it, and says so. */
+bool link_has_multi(const struct bpf_program *prog)
+{
+	uint64_t offset = 0;
+	struct link_create_multi c = {
+		.prog_fd = (uint32_t)bpf_program__fd(prog),
+		.attach_type = ATTACH_UPROBE_MULTI, .path = (uintptr_t)"/",
+		.offsets = (uintptr_t)&offset, .cnt = 1,
+	};
+
+	return syscall(SYS_bpf, BPF_LINK_CREATE, &c, sizeof(c)) < 0 &&
+	       errno == EBADF;
+}
+
 int link_sites(const struct attach *a, struct hold *ret_h)
 {
 	int r;

@@ -36,6 +36,9 @@ struct attach {
 	uint64_t	    probes;	/* bit: probe that is wanted */
 };
 
+/* Of a program that was loaded for it. */
+bool link_has_multi(const struct bpf_program *prog);
+
 /* 0, or -errno: nothing is attached then. */
 int link_sites(const struct attach *a, struct hold *ret_h);
 void link_drop(struct hold *h);

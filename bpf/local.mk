@@ -9,6 +9,7 @@ BUILT_SOURCES += %D%/mheap.skel.h
 
 mheap_trace_SOURCES = \
 	%D%/account.c \
+	%D%/attach.c \
 	%D%/canary.c \
 	%D%/check.c \
 	%D%/confine.c \

@@ -72,7 +72,7 @@ static const struct known {
 	{ TAKES_JSON, { "json", KEY_JSON, NULL, 0,
 	  "JSON objects, one a line", 3 } },
 	{ TAKES_RUN, { "strict", KEY_STRICT, NULL, 0,
-	  "Exit status 4 if anything was lost", 3 } },
+	  "Exit status 4 if anything was lost or not traced", 3 } },
 	{ TAKES_WHERE, { "lib", KEY_LIB, "FILE", 0,
 	  "Only this library or program with mheap's probes, instead of all in use", 4 } },
 	{ TAKES_RING, { "ring-size", KEY_RING, "SIZE", 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.c - see session.h: loading, attaching, proving.  The account is in
- * account.c, the loop in watch.c.
+ * session.c - see session.h: what is wished for, loading, beginning and end.
+ * Attaching is in attach.c, the account in account.c, the loop in watch.c.
  */
 #include "bpf/session.h"
 
@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,6 @@
 
 #define SELFTEST	(1ULL << P_selftest)
 #define FIRST_PID_NS	0xeffffffcUL
-#define COST_HITS	400u		/* to measure what one costs */
 
 uint64_t now_ns(void)
 {
@@ -125,6 +125,8 @@ static int load(struct session *s)
 				 s->wish & (WISH_EVENTS | WISH_STACKS) ?
 				 s->o->ring_bytes : 4096);
 	r = mheap_bpf__load(s->skel);
+	if (!r && s->multi && !link_has_multi(s->skel->progs.on_probe))
+		r = -EINVAL;
 	if (!r)
 		r = pids_all(s);
 	if (!r)
@@ -136,109 +138,15 @@ static int load(struct session *s)
 	return r;
 }
 
-int session_attach(struct session *s, struct bpf_program *prog,
-		   const struct object *o, pid_t pid, uint64_t probes,
-		   struct hold *ret_h)
+/* For one link an object where the kernel has that, else probe by probe. */
+static int load_for_any(struct session *s)
 {
-	struct attach a = {
-		.prog = prog, .path = o->attach, .notes = &o->notes,
-		.pid = pid, .multi = s->multi, .probes = probes,
-	};
+	int r = load(s);
 
-	return link_sites(&a, ret_h);
-}
-
-static int attach(struct session *s, const struct object *o, pid_t pid,
-		  uint64_t probes, struct hold *ret_h)
-{
-	return session_attach(s, s->skel->progs.on_probe, o, pid, probes, ret_h);
-}
-
-static int keep(struct session *s, struct hold h, bool proven)
-{
-	struct attached *more = realloc(s->attached,
-					(s->nattached + 1) * sizeof(*more));
-
-	if (!more) {
-		link_drop(&h);
-		return -ENOMEM;
-	}
-	s->attached = more;
-	more[s->nattached++] = (struct attached){ h, proven };
-	return 0;
-}
-
-/* With -p the probes don't fire in here: the canary attaches for itself. */
-static struct bpf_program *for_canary(const struct session *s)
-{
-	return s->o->npids ? s->skel->progs.on_probe : NULL;
-}
-
-static void count_proof(struct session *s, const struct object *o, enum proof p,
-			int why)
-{
-	uint64_t lost;
-
-	if (p == PROOF_NONE) {
-		s->unproven++;
-		explain_unproven(o, why);
-		return;
-	}
-	s->proven++;
-	if (!s->hit_ns)
-		s->hit_ns = canary_count(s, o, for_canary(s), COST_HITS, &lost);
-}
-
-static int attach_everybody(struct session *s, const struct object *o)
-{
-	enum proof p;
-	struct hold h;
-	int r = attach(s, o, -1, s->probes, &h), why;
-
-	if (r)
+	if (r != -EINVAL || !s->multi)
 		return r;
-	p = canary_ask(s, o, for_canary(s), &why);
-	if (p == PROOF_TWICE) {
-		link_drop(&h);
-		return 0;
-	}
-	count_proof(s, o, p, why);
-	return keep(s, h, p == PROOF_ONCE);
-}
-
-static int attach_pids(struct session *s, const struct object *o)
-{
-	struct hold h;
-	int why, r = 0;
-	enum proof p = canary_ask(s, o, for_canary(s), &why);
-
-	for (uint32_t i = 0; i < s->o->npids && !r; i++) {
-		r = attach(s, o, s->o->pid[i], s->probes & ~SELFTEST, &h);
-		r = r == -ESRCH ? 0 : r ? r : keep(s, h, p == PROOF_ONCE);
-	}
-	if (!r)
-		count_proof(s, o, p, why);
-	return r;
-}
-
-int session_scan(struct session *s)
-{
-	int r = 0;
-
-	s->scan_ns = now_ns();
-	if (!s->o->nlibs && find_scan(&s->find, s->o->pid, s->o->npids) < 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < s->find.n && !r; i++) {
-		struct object *o = s->find.object[i];
-
-		if (o->tried)
-			continue;
-		o->tried = true;
-		s->unknown += o->notes.unknown;
-		s->unfit += o->notes.unfit;
-		r = (s->o->npids ? attach_pids : attach_everybody)(s, o);
-	}
-	return r;
+	s->multi = false;
+	return load(s);
 }
 
 /* Files by name, and the library that programs of this system would get. */
@@ -258,30 +166,35 @@ static int named_files(struct session *s)
 	return 0;
 }
 
-static int open_ring(struct session *s);
-
-/* Loads and attaches by the way of s->multi.  -errno: that way is barred. */
-static int begin(struct session *s, const char **ret_step)
+/* The kernel takes a thread's number for nobody's, and says nothing. */
+static int pid_there(pid_t pid)
 {
-	int r = load(s);
+	char path[64], line[128];
+	pid_t leader = pid;
+	FILE *f;
 
-	*ret_step = "can't load the program into the kernel";
-	if (r)
-		return r;
-	*ret_step = "can't attach to the probes";
-	r = session_scan(s);
-	return r ? r : open_ring(s);
+	if (kill(pid, 0) && errno == ESRCH)
+		return refuse(EXIT_USAGE, "-p %d: there is no such process", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &leader) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (leader == pid)
+		return 0;
+	return refuse(EXIT_USAGE, "-p %d: it is a thread of process %d; "
+		      "-p %d traces all of its threads", pid, leader, leader);
 }
 
-static void undo(struct session *s)
+static int pids_there(const struct options *o)
 {
-	session_stop(s);
-	mheap_bpf__destroy(s->skel);
-	s->skel = NULL;
-	for (uint32_t i = 0; i < s->find.n; i++)
-		s->find.object[i]->tried = false;
-	s->proven = s->unproven = s->unknown = s->unfit = 0;
-	s->hit_ns = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < o->npids && !r; i++)
+		r = pid_there(o->pid[i]);
+	return r;
 }
 
 static int nothing_there(const struct session *s)
@@ -295,9 +208,27 @@ static int nothing_there(const struct session *s)
 		      "names one");
 }
 
+/* Is there anything to see?  What was named must be traced, all of it. */
+static int all_there(struct session *s)
+{
+	for (uint32_t i = 0; i < s->find.n; i++)
+		if (s->find.object[i]->error)
+			return explain_unattached(s->find.object[i], s->multi);
+	if (s->o->nlibs && s->unattached)
+		return EXIT_IMPOSSIBLE;
+	if (!s->find.n)
+		return nothing_there(s);
+	if (s->proven)
+		return 0;
+	return refuse(EXIT_IMPOSSIBLE, "attached, but no probe fires: the kernel "
+		      "accepted them and doesn't run them; --one-by-one uses "
+		      "another way");
+}
+
+static int open_ring(struct session *s);
+
 int session_open(struct session *s, const struct options *o, uint32_t wish)
 {
-	const char *step = "";
 	int r;
 
 	*s = (struct session){ .o = o, .wish = wish, .multi = !o->one_by_one,
@@ -306,24 +237,21 @@ int session_open(struct session *s, const struct options *o, uint32_t wish)
 			       .take = s->take, .take_arg = s->take_arg };
 	libbpf_set_print(be_quiet);
 	r = named_files(s);
+	if (!r)
+		r = pids_there(o);
 	if (r)
 		return r;
-	r = begin(s, &step);
-	if (r == -EINVAL && s->multi) {
-		undo(s);
-		s->multi = false;
-		r = begin(s, &step);
-	}
+	r = load_for_any(s);
 	if (r)
-		return explain(-r, step, s->multi);
-	if (!s->find.n)
-		return nothing_there(s);
+		return explain(-r, "can't load the program into the kernel",
+			       s->multi);
+	r = session_scan(s);
+	if (!r)
+		r = open_ring(s);
+	if (r)
+		return explain(-r, "can't begin", s->multi);
 	s->began_ns = now_ns();
-	if (s->proven)
-		return 0;
-	return refuse(EXIT_IMPOSSIBLE, "attached, but no probe fires: the kernel "
-		      "accepted them and doesn't run them; --one-by-one uses "
-		      "another way");
+	return all_there(s);
 }
 
 static int on_event(void *arg, void *data, size_t size)
@@ -352,11 +280,11 @@ bool session_drain(struct session *s, uint64_t until_ns)
 
 void session_stop(struct session *s)
 {
-	for (uint32_t i = 0; i < s->nattached; i++)
-		link_drop(&s->attached[i].hold);
-	free(s->attached);
-	s->attached = NULL;
-	s->nattached = 0;
+	for (uint32_t i = 0; i < s->nholds; i++)
+		link_drop(&s->hold[i]);
+	free(s->hold);
+	s->hold = NULL;
+	s->nholds = 0;
 }
 
 void session_close(struct session *s)

@@ -48,19 +48,15 @@ struct gone {
 /* In place of a PID, a command that processes had which are gone. */
 #define GONE_COMMAND	0x80000000u
 
-struct attached {
-	struct hold hold;
-	bool	    proven;
-};
-
 struct session {
 	const struct options *o;
 	struct mheap_bpf     *skel;
 	struct ring_buffer   *ring;
 	struct finder	      find;
-	struct attached	     *attached;	/* of find.object[i], or of each PID */
-	uint32_t	      nattached;
-	uint32_t	      proven, unproven;
+	struct hold	     *hold;	/* of each object, with -p and PID */
+	uint32_t	      nholds;
+	uint32_t	      traced, unattached;	/* objects */
+	uint32_t	      proven, unproven;	/* of those that are traced */
 	uint32_t	      unknown, unfit;	/* sites left alone */
 	uint64_t	      probes;	/* bit: wanted */
 	uint64_t	      began_ns, scan_ns, drain_end;
@@ -92,7 +88,10 @@ int session_attach(struct session *s, struct bpf_program *prog,
 		   const struct object *o, pid_t pid, uint64_t probes,
 		   struct hold *ret_h);
 
-/* Looks for new objects and attaches to them. */
+/*
+ * Looks for new objects and attaches to them.  One that it can't attach to is said
+ * and counted, unless nothing is traced at all.  -errno: no memory.
+ */
 int session_scan(struct session *s);
 
 /*
@@ -146,6 +145,8 @@ uint64_t now_ns(void);
 int explain(int err, const char *step, bool multi);
 /* What processes use can't be looked at: `what' of this one, and perhaps more. */
 void explain_barred(pid_t pid, const char *what);
+/* Why an object isn't traced: its error.  Gives 3. */
+int explain_unattached(const struct object *o, bool multi);
 /* Why a traced object isn't proven to fire: canary_ask()'s ret_why. */
 void explain_unproven(const struct object *o, int why);
 

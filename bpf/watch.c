@@ -83,7 +83,7 @@ int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 
 	/* In this order: who has read that it runs may end it. */
 	catch_signals();
-	refuse(0, "tracing %u object%s", s->find.n, s->find.n == 1 ? "" : "s");
+	refuse(0, "tracing %u object%s", s->traced, s->traced == 1 ? "" : "s");
 	while (!r && !interrupted && now_ns() < end && !all_gone(s)) {
 		if (!more)
 			wait_until(s, earlier(earlier(next, end),

@@ -106,6 +106,24 @@ usage 'No such file' hist --lib "$dir/none"
 usage 'No such file' list --lib "$dir/none"
 usage 'no probe of mheap' list --lib /bin/true
 
+# Processes that aren't there, and threads.
+sh -c 'echo $$' >"$dir/gone"
+usage 'there is no such process' hist -p "$(cat "$dir/gone")"
+mkfifo "$dir/go"
+exec 9<>"$dir/go"
+"$here/stranger" exec /bin/true <"$dir/go" &
+threads=$!
+pids="$pids $threads"
+has_threads() {
+	[ "$(find /proc/$threads/task -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]
+}
+until_true 10 has_threads || fail "no second thread"
+for thread in /proc/$threads/task/*; do
+	thread=${thread##*/}
+	[ "$thread" = $threads ] ||
+		usage "it is a thread of process $threads" hist -p "$thread"
+done
+
 code=0
 "$trace" hist -d 1 -p $$ >"$dir/said" 2>&1 || code=$?
 [ $code = 3 ] && grep -q "maps nothing that has mheap's probes" "$dir/said" || {

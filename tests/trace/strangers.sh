@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Files of others can't have the tracer run their code, and are named; other
-# tracers are told from it.
+# Files of others can't have the tracer run their code, can't end it, and are
+# named; other tracers are told from it; nothing is attached twice.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 need_bpf
 stranger=$here/stranger
@@ -44,6 +44,7 @@ grep -q '/bad: attached, but not proven' code.err || fail "bad is not named"
 "$fire" burst 100
 ends_tracer code
 sees_fire code
+says 4 '/bad: attached, but not proven' hist -d 0.1 --strict
 says 3 'no probe fires' check --lib bad
 says 3 'no probe fires' check --lib bad -p $$
 [ ! -e ran ] || fail "the tracer ran code of a file that it must not trust"
@@ -54,6 +55,30 @@ maps long
 says 0 '/long: left out: its .note.stapsdt is longer than' list
 says 2 'File too large' check --lib long
 
+# A file that another tool sits on, without semaphores: at first, and later.
+cp "$fire" squat && "$stranger" plain squat || fail "stranger plain"
+tracer squat hist --lib squat
+cat "$fire" >squat
+tracer later hist --json --by-process --strict --lib fire
+says 3 "can't attach to squat: another tool is attached" check --lib squat
+says 3 "can't attach to squat: another tool is attached" check --lib squat \
+	--lib fire
+ends_tracer later
+tracer later hist --json --by-process --strict
+maps squat
+until_true 20 grep -q "can't attach to .*/squat: another tool" later.err ||
+	fail "what can't be attached to later is not named"
+"$fire" burst 100
+ends_tracer later 4
+sees_fire later
+[ "$(stat_of later unattached)" = 1 ] || fail "it is not counted"
+tracer first hist --json --by-process
+grep -q "can't attach to .*/squat: another tool" first.err || fail "first"
+"$fire" burst 100
+ends_tracer first
+sees_fire first
+ends_tracer squat
+
 # Canaries of another tracer.
 while "$trace" selftest --lib "$fire" >/dev/null 2>&1; do :; done &
 other=$!
@@ -63,4 +88,64 @@ for i in 1 2 3 4 5; do
 done
 kill $other
 
-echo "strangers.sh: nothing was run"
+# waiter PROGRAM: a process that will be 100 hits of it, and its PID.
+waiter() {
+	mkfifo go
+	sh -c 'read -r go && exec "$1" burst 100' - "$1" <go &
+	waits=$!
+	pids="$pids $waits"
+	exec 8>go
+	rm go
+}
+
+# go NAME: it hits, and the tracer ends, as nothing is left to trace.
+go() {
+	echo >&8
+	exec 8>&-
+	wait "$waits" || fail "$1: fire"
+	eval "wait \$tracer_$1" || fail "$1: the tracer"
+	sees_fire "$1"
+}
+
+# A process named twice.
+waiter "$fire"
+tracer twice hist --json --by-process -p "$waits,$waits" --lib "$fire"
+go twice
+
+# One file by two overlays, and whether it is counted once.
+overlaid=
+mkdir lower none one two
+cp "$fire" lower/fire
+mkfifo go
+cat >inside <<-EOF
+	for m in one two; do
+		mount -t overlay -o lowerdir=lower:none o \$m || exit 77
+	done
+	sh -c 'read -r go && exec one/fire burst 100' <go &
+	fire=\$!
+	exec 8>go
+	[ "\$1" != -p ] || set -- -p "\$fire"
+	"$trace" hist --json --by-process --lib one/fire --lib two/fire "\$@" \
+		>once.out 2>once.err &
+	tracer=\$!
+	until grep -qs ': tracing ' once.err; do
+		kill -0 \$tracer || exit 1
+		sleep 0.02
+	done
+	echo >&8
+	wait \$fire
+	kill -INT \$tracer
+	wait \$tracer
+EOF
+for p in '' -p; do
+	code=0
+	unshare -m sh inside $p 2>said || code=$?
+	[ $code != 77 ] && ! grep -q unshare: said || continue
+	[ $code = 0 ] || {
+		cat said once.err
+		fail "overlays: $code"
+	}
+	sees_fire once
+	overlaid=", nor one by two overlays"
+done
+echo "strangers.sh: nothing was run, ended the tracer, or counted twice$overlaid"

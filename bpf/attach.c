@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach.c - see session.h: each object that is found is attached to, for everybody
+ * or for the processes of -p, and proven to fire.  What can't be attached to
+ * leaves the others alone.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bpf/record.h"
+#include "bpf/mheap.skel.h"
+#include "bpf/session.h"
+
+#define SELFTEST	(1ULL << P_selftest)
+#define COST_HITS	400u		/* to measure what one costs */
+
+int session_attach(struct session *s, struct bpf_program *prog,
+		   const struct object *o, pid_t pid, uint64_t probes,
+		   struct hold *ret_h)
+{
+	struct attach a = {
+		.prog = prog, .path = o->attach, .notes = &o->notes,
+		.pid = pid, .multi = s->multi, .probes = probes,
+	};
+
+	return link_sites(&a, ret_h);
+}
+
+static int attach(struct session *s, const struct object *o, pid_t pid,
+		  uint64_t probes, struct hold *ret_h)
+{
+	return session_attach(s, s->skel->progs.on_probe, o, pid, probes, ret_h);
+}
+
+static int keep(struct session *s, struct hold h)
+{
+	struct hold *more = realloc(s->hold, (s->nholds + 1) * sizeof(*more));
+
+	if (!more) {
+		link_drop(&h);
+		return -ENOMEM;
+	}
+	s->hold = more;
+	more[s->nholds++] = h;
+	return 0;
+}
+
+/* With -p the probes don't fire in here: the canary attaches for itself. */
+static struct bpf_program *for_canary(const struct session *s)
+{
+	return s->o->npids ? s->skel->progs.on_probe : NULL;
+}
+
+static void count_proof(struct session *s, const struct object *o, enum proof p,
+			int why)
+{
+	uint64_t lost;
+
+	if (p == PROOF_NONE) {
+		s->unproven++;
+		explain_unproven(o, why);
+		return;
+	}
+	s->proven++;
+	if (!s->hit_ns)
+		s->hit_ns = canary_count(s, o, for_canary(s), COST_HITS, &lost);
+}
+
+static int attach_everybody(struct session *s, const struct object *o,
+			    bool *ret_again)
+{
+	enum proof p;
+	struct hold h;
+	int r = attach(s, o, -1, s->probes, &h), why;
+
+	if (r)
+		return r;
+	p = canary_ask(s, o, for_canary(s), &why);
+	*ret_again = p == PROOF_TWICE;
+	if (*ret_again) {
+		link_drop(&h);
+		return 0;
+	}
+	count_proof(s, o, p, why);
+	return keep(s, h);
+}
+
+static bool named_before(const struct options *o, uint32_t i)
+{
+	for (uint32_t k = 0; k < i; k++)
+		if (o->pid[k] == o->pid[i])
+			return true;
+	return false;
+}
+
+static int attach_pids(struct session *s, const struct object *o,
+		       bool *ret_again)
+{
+	struct hold h;
+	int why, r = 0;
+	enum proof p = canary_ask(s, o, for_canary(s), &why);
+
+	*ret_again = p == PROOF_TWICE;
+	if (*ret_again)
+		return 0;
+	for (uint32_t i = 0; i < s->o->npids && !r; i++) {
+		if (named_before(s->o, i))
+			continue;
+		r = attach(s, o, s->o->pid[i], s->probes & ~SELFTEST, &h);
+		r = r == -ESRCH ? 0 : r ? r : keep(s, h);
+	}
+	if (!r)
+		count_proof(s, o, p, why);
+	return r;
+}
+
+static void deal_with(struct session *s, struct object *o)
+{
+	bool again = false;
+	int r = (s->o->npids ? attach_pids : attach_everybody)(s, o, &again);
+
+	o->tried = true;
+	o->error = -r;
+	o->traced = !r && !again;
+	s->traced += o->traced;
+	s->unknown += o->notes.unknown;
+	s->unfit += o->notes.unfit;
+}
+
+static void say_unattached(struct session *s, struct object *o)
+{
+	explain_unattached(o, s->multi);
+	o->error = 0;
+	s->unattached++;
+}
+
+int session_scan(struct session *s)
+{
+	s->scan_ns = now_ns();
+	if (!s->o->nlibs && find_scan(&s->find, s->o->pid, s->o->npids) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->find.n; i++)
+		if (!s->find.object[i]->tried)
+			deal_with(s, s->find.object[i]);
+	for (uint32_t i = 0; i < s->find.n && s->traced; i++)
+		if (s->find.object[i]->error)
+			say_unattached(s, s->find.object[i]);
+	return 0;
+}
