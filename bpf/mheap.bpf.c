@@ -363,7 +363,11 @@ static __always_inline void send(struct hit *h)
 	e->probe = h->probe;
 	e->pad = 0;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	bpf_ringbuf_submit(e, ring_flags());
+	/* What a selftest costs is measured with it, and nobody's to read. */
+	if (h->probe == P_selftest)
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
+	else
+		bpf_ringbuf_submit(e, ring_flags());
 	ADD(h->n->sent, 1);
 }
 
@@ -443,7 +447,7 @@ static __always_inline void keep(struct hit *h, struct pt_regs *ctx,
 		if (h->stack)
 			count_stack(h, at);
 	}
-	if (wish.events && h->probe != P_selftest)
+	if (wish.events)
 		send(h);
 }
 
