@@ -15,18 +15,6 @@
 
 #define BAR	40
 
-/* Rows that have no time are left out. */
-static uint32_t timed(struct agg_row *rows, uint32_t n)
-{
-	uint32_t out = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (probe_at[rows[i].key.probe].dur_ns ||
-		    probe_at[rows[i].key.probe].wait_ns)
-			rows[out++] = rows[i];
-	return out;
-}
-
 static void print_title(struct session *s, const struct agg_row *r)
 {
 	const struct agg_key *k = &r->key;
@@ -63,7 +51,8 @@ static void print_slots(const struct agg *a)
 		int len = (int)(a->hist[i] * BAR / most);
 
 		printf("%9s .. %-9s %10" PRIu64 " |%.*s%*s|\n",
-		       ns_text(i ? 1ULL << i : 0).s, ns_text(2ULL << i).s,
+		       ns_text(i ? 1ULL << i : 0).s,
+		       ns_text(agg_slot_end(a, i)).s,
 		       a->hist[i], len,
 		       "########################################", BAR - len,
 		       "");
@@ -118,7 +107,7 @@ static int show(struct session *s, void *arg)
 	(void)arg;
 	if (!rows)
 		return refuse(EXIT_FAULT, "out of memory");
-	n = rows_fold(rows, timed(rows, n), o->by_process, true);
+	n = rows_fold(rows, n, o->by_process, true);
 	for (uint32_t i = 0; i < n; i++) {
 		if (o->json) {
 			json_row(s, &rows[i]);
@@ -136,5 +125,5 @@ static int show(struct session *s, void *arg)
 
 int trace_hist(const struct options *o)
 {
-	return session_whole(o, 0, o->interval_s > 0 ? show : NULL, show, NULL);
+	return session_whole(o, WISH_TIMES, o->interval_s > 0 ? show : NULL, show, NULL);
 }

@@ -9,6 +9,8 @@ BUILT_SOURCES += %D%/mheap.skel.h
 
 mheap_trace_SOURCES = \
 	%D%/account.c \
+	%D%/agg.c \
+	%D%/agg.h \
 	%D%/attach.c \
 	%D%/canary.c \
 	%D%/check.c \
@@ -53,6 +55,7 @@ mheap_trace_SOURCES = \
 	%D%/symbols.h \
 	%D%/top.c \
 	%D%/trace.h \
+	%D%/wanted.c \
 	%D%/watch.c \
 	tools/commands.h \
 	tools/json.c \

@@ -127,9 +127,9 @@ struct hit {
 	uint64_t stack;
 	uint32_t tgid, tid;
 	uint32_t probe;
-	uint16_t sub;
+	uint16_t sub, class;
 	uint8_t  level;
-	uint8_t  has_class;
+	uint8_t  pad;
 };
 
 #define ADD(word, n)	__sync_fetch_and_add(&(word), (n))
@@ -170,9 +170,9 @@ static __always_inline bool class_wanted(const struct hit *h)
 {
 	if (wish.any_class)
 		return true;
-	return h->has_class &&
-	       wish.classes[(h->sub >> 6) & (CLASS_WORDS - 1)] >>
-	       (h->sub & 63) & 1;
+	return h->class < 64 * CLASS_WORDS &&
+	       wish.classes[h->class >> 6 & (CLASS_WORDS - 1)] >>
+	       (h->class & 63) & 1;
 }
 
 static __always_inline bool wanted(const struct hit *h,
@@ -423,13 +423,23 @@ static __always_inline void take_args(struct hit *h, struct pt_regs *ctx,
 	h->arg[6] = n > 5 ? PT_REGS_PARM6(ctx) : 0;
 }
 
+static __always_inline uint16_t class_of(const struct hit *h,
+					 const struct probe_place *at)
+{
+	uint64_t class = at->class ? arg_of(h, at->class) :
+			 at->lock ? CLASS_OF_LOCK(arg_of(h, at->lock)) :
+				    CLASS_NONE;
+
+	return class < CLASS_NONE ? class : CLASS_NONE;
+}
+
 static __always_inline void look(struct hit *h, const struct probe_place *at)
 {
+	h->class = class_of(h, at);
 	h->sub = at->chan ? SUB_OF_CHAN(arg_of(h, at->chan),
 					arg_of(h, at->kind)) :
-			    arg_of(h, at->class ? at->class : at->op);
+		 at->class ? h->class : arg_of(h, at->op);
 	h->level = arg_of(h, at->level);
-	h->has_class = at->class != 0;
 	who(h);
 }
 

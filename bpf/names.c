@@ -56,7 +56,9 @@ struct name class_name(uint32_t spc)
 {
 	struct name n;
 
-	if (spc >= SPAN_CLASSES)
+	if (spc == NO_CLASS)
+		snprintf(n.s, sizeof(n.s), "none");
+	else if (spc >= SPAN_CLASSES)
 		snprintf(n.s, sizeof(n.s), "class %" PRIu32, spc);
 	else if (!spc_size_class(spc))
 		snprintf(n.s, sizeof(n.s), "%s large", class_life(spc));
@@ -99,8 +101,8 @@ const char *op_name(uint32_t op)
 
 struct name lock_name(uint64_t lock)
 {
-	uint32_t kind = (uint32_t)(lock >> 32);
-	struct name cls = class_name(lock >> 16 & 0xffff), n;
+	uint32_t kind = lock_kind(lock);
+	struct name cls = class_name(lock_class(lock)), n;
 
 	if (kind == LOCK_STRIPE)
 		snprintf(n.s, sizeof(n.s), "stripe %u of %.20s",

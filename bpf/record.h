@@ -71,6 +71,10 @@ static const struct probe_place probe_at[P_COUNT] = {
 #define COOKIE_PROBE(cookie)	((cookie) & 0xffff)
 #define COOKIE_NARGS(cookie)	((cookie) >> 16 & 0xf)
 
+/* NO_CLASS and lock_class() of shm/probe_ids.h, for the kernel. */
+#define CLASS_NONE		0xffffu
+#define CLASS_OF_LOCK(lock)	((lock) >> 16 & 0xffff)
+
 /* What waits at a channel are told apart by, in the place of a class. */
 #define SUB_OF_CHAN(chan, kind)	((chan) << 1 | ((kind) & 1))
 
@@ -101,7 +105,7 @@ struct counts {
 
 struct agg_key {
 	uint32_t tgid;
-	uint16_t sub;		/* span class; else op, or channel and kind */
+	uint16_t sub;		/* span class or CLASS_NONE; else op, or channel and kind */
 	uint8_t  level;
 	uint8_t  probe;
 };

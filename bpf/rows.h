@@ -6,12 +6,8 @@
 #ifndef BPF_ROWS_H
 #define BPF_ROWS_H
 
+#include "bpf/agg.h"
 #include "bpf/session.h"
-
-struct agg_row {
-	struct agg_key key;
-	struct agg     val;
-};
 
 struct lock_row {
 	struct lock_key	  key;
@@ -34,21 +30,10 @@ struct lock_row *rows_locks(struct session *s, uint32_t *ret_n);
 struct free_row *rows_frees(struct session *s, uint32_t *ret_n);
 struct stack_row *rows_stacks(struct session *s, uint32_t *ret_n);
 
-/* Adds up rows that differ in what isn't told apart, sorts by key; how many left. */
-uint32_t rows_fold(struct agg_row *rows, uint32_t n, bool by_process,
-		   bool by_class);
-int agg_key_cmp(const void *a, const void *b);
-
 /* Frames of a stack.  False: none of that key. */
 bool rows_stack(struct session *s, uint64_t key, struct stack *ret_stack);
 
 /* The command of a process, "?" if nothing is known of it. */
 struct name proc_name(struct session *s, uint32_t tgid);
-
-/* Adds what b saw to a. */
-void agg_add(struct agg *a, const struct agg *b);
-
-/* The time within which the share q (0..1) of the hits was: a slot's upper end. */
-uint64_t agg_quantile(const struct agg *a, double q);
 
 #endif

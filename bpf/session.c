@@ -20,7 +20,6 @@
 
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
-#include "bpf/names.h"
 #include "tools/say.h"
 
 #define SELFTEST	(1ULL << P_selftest)
@@ -41,29 +40,6 @@ static int be_quiet(enum libbpf_print_level level, const char *format,
 	(void)level;
 	return getenv("MHEAP_TRACE_VERBOSE") ? vfprintf(stderr, format, args) :
 	       0;
-}
-
-/*
- * A probe costs a trap at each hit, so a command attaches those that it shows.
- * remote_free fires at each free of another's object, and is seen only by who asks
- * for it or for every event.
- */
-static uint64_t probes_wanted(const struct options *o, uint32_t wish)
-{
-	uint64_t all = 0;
-
-	if (o->probes)
-		return o->probes | SELFTEST;
-	if (wish & WISH_LOCKS)
-		return 1ULL << P_lock_wait_done | SELFTEST;
-	if (wish & WISH_FREES)
-		return 1ULL << P_remote_free | SELFTEST;
-	for (uint32_t p = P_none + 1; p < P_COUNT; p++)
-		if ((wish & WISH_STARTS ||
-		     !strstr(probe_names[p].name, "_start")) &&
-		    (wish & WISH_EVENTS || p != P_remote_free))
-			all |= 1ULL << p;
-	return all;
 }
 
 /*
@@ -232,11 +208,12 @@ int session_open(struct session *s, const struct options *o, uint32_t wish)
 	int r;
 
 	*s = (struct session){ .o = o, .wish = wish, .multi = !o->one_by_one,
-			       .probes = probes_wanted(o, wish),
 			       .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .take = s->take, .take_arg = s->take_arg };
 	libbpf_set_print(be_quiet);
-	r = named_files(s);
+	r = probes_wanted(o, wish, &s->probes);
+	if (!r)
+		r = named_files(s);
 	if (!r)
 		r = pids_there(o);
 	if (r)

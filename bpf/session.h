@@ -25,6 +25,7 @@ struct ring_buffer;
 #define WISH_STARTS	(1u << 2)	/* the *_start probes, too */
 #define WISH_LOCKS	(1u << 3)	/* nothing but waits for locks */
 #define WISH_FREES	(1u << 4)	/* nothing but frees of others' objects */
+#define WISH_TIMES	(1u << 5)	/* nothing but what has a time */
 
 /* Events come in the order of the ring. */
 typedef void (*event_taker)(const struct event *e, void *arg);
@@ -140,6 +141,9 @@ int session_whole(const struct options *o, uint32_t wish,
 
 uint64_t now_ns(void);
 #define NEVER	UINT64_MAX
+
+/* wanted.c: 0, or it has said what doesn't fit together. */
+int probes_wanted(const struct options *o, uint32_t wish, uint64_t *ret_probes);
 
 /* explain.c: why the kernel said no to `step`, and what to do.  Gives 3. */
 int explain(int err, const char *step, bool multi);

@@ -12,6 +12,7 @@
 #include "shm/chan.h"
 #include "shm/names.h"
 #include "shm/probe.h"
+#include "shm/probe_ids.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -315,7 +316,8 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell,
 	finish(h, c, word, &q, err, result, reason);
 	serving_end(h);
 	if (began_ns && PROBE_ON(req_done))
-		PROBE_FIRE(req_done, q.op, slot, q.arg[0],
+		PROBE_FIRE(req_done, q.op, slot,
+			   q.op == OP_ALLOC ? q.arg[0] : NO_CLASS,
 			   probe_clock() - began_ns, result, (uint64_t)-err);
 }
 

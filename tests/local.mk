@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	%D%/multi/test_held_alone \
 	%D%/multi/test_public \
 	%D%/multi/test_surroundings \
+	%D%/unit/test_agg \
 	%D%/unit/test_ahead \
 	%D%/unit/test_ahead_long \
 	%D%/unit/test_ahead_trim \
@@ -161,6 +162,7 @@ SCRIPT_TESTS = \
 	%D%/trace/record.sh \
 	%D%/trace/stacks.sh \
 	%D%/trace/strangers.sh \
+	%D%/trace/unfit.sh \
 	$(NULL)
 
 # What several of them are built on.
@@ -201,6 +203,7 @@ TEST_HELPERS = \
 %C%_multi_canary_LDADD = libmheap.la
 %C%_multi_full_LDADD = libmheap.la
 %C%_multi_paths_LDADD = libmheap.la
+%C%_unit_test_agg_SOURCES = bpf/agg.c %D%/unit/test_agg.c
 %C%_trace_fire_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
 %C%_trace_leaker_CFLAGS = $(AM_CFLAGS) -fno-omit-frame-pointer
 %C%_trace_leaker_LDADD = libmheap.la
@@ -216,6 +219,8 @@ TEST_HELPERS = \
 
 %C%_unit_test_metrics_SOURCES = \
 	%D%/unit/test_metrics.c \
+	bpf/agg.c \
+	bpf/agg.h \
 	bpf/metrics.c \
 	bpf/metrics.h \
 	bpf/names.c \

@@ -9,10 +9,21 @@ start
 lib=$builddir/.libs/libmheap.so
 tracer hist hist --lib "$lib" --json --strict --by-process
 tracer events events --lib "$lib" --json --probe chan_wait_start,chan_wait_done
+tracer asked events --lib "$mheapd" --json --probe req_done --strict
 "$here/sleeper" "$name" 40 25 >"$dir/who" || fail "sleeper"
 who=$(cat "$dir/who")
 ends_tracer events
 ends_tracer hist
+ends_tracer asked
+
+# A request for a channel is for no class; one for a span is.
+grep -q '"op":7,"client":[0-9]*,"class":65535,' "$dir/asked.out" &&
+	! grep '"op":7,' "$dir/asked.out" | grep -qv '"class":65535,' || {
+	cat "$dir/asked.out"
+	fail "a channel has a class"
+}
+grep '"op":1,' "$dir/asked.out" | grep -q '"class":65535,' &&
+	fail "a span has no class"
 
 # of WAITER: how many times, and how many of them for nothing
 of() {

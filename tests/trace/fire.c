@@ -6,13 +6,13 @@
  *	fire args	each probe of the library once, argument i of probe p is
  *			p * 1000 + i, but the last one, which is the greatest number
  *	fire burst N	N hits of refill_done
- *	fire strange	hits whose classes and levels have no name, and are several
  *	fire chain	one hit, from outer -> middle -> inner
  *	fire preserve	1 if the hit of a probe changes a register, a flag or what is
  *			below the stack pointer
  *	fire state	at each line of input: the sum of semaphores, and a sum of the
  *			code of a probe; ends at the end of input
  *	fire pairs N	N hits of each of two classes by each of two threads
+ *	fire odd	refills of classes, by levels, and requests that don't exist
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -50,16 +50,6 @@ static int fire_burst(uint64_t n)
 	return 0;
 }
 
-static int fire_strange(void)
-{
-	for (uint64_t i = 1; i < 4; i++) {
-		probe_refill_done(60000 + i, 1, 1000, 0, 8, 0);
-		probe_refill_done(5, 200 + i, 1000, 0, 8, 0);
-		probe_call_done(100 + i, 1000, 0, 0, 0, 0);
-	}
-	return 0;
-}
-
 static void *pair(void *n)
 {
 	for (uint64_t i = 0; i < *(uint64_t *)n; i++) {
@@ -77,6 +67,16 @@ static int fire_pairs(uint64_t n)
 		return 1;
 	pair(&n);
 	return pthread_join(t, NULL) != 0;
+}
+
+static int fire_odd(void)
+{
+	for (uint64_t i = 0; i < 3; i++) {
+		probe_refill_done(1000 + i, 1, 1000, 0, 8, 0);
+		probe_refill_done(70000 + i, 9 + i, 1000, 0, 8, 0);
+		probe_call_done(900 + i, 1000, 0, 0, 0, 0);
+	}
+	return 0;
 }
 
 /* Each keeps its frame: no tail call, nothing put in line. */
@@ -225,8 +225,8 @@ int main(int argc, char **argv)
 		return fire_burst(n);
 	if (!strcmp(what, "pairs"))
 		return fire_pairs(n);
-	if (!strcmp(what, "strange"))
-		return fire_strange();
+	if (!strcmp(what, "odd"))
+		return fire_odd();
 	if (!strcmp(what, "chain"))
 		return fire_chain();
 	if (!strcmp(what, "preserve"))

@@ -46,13 +46,6 @@ void session_account(struct session *s, struct account *ret_a)
 	*ret_a = (struct account){ .ns = 1 };
 }
 
-void agg_add(struct agg *a, const struct agg *b)
-{
-	a->count += b->count;
-	for (int i = 0; i < HIST_SLOTS; i++)
-		a->hist[i] += b->hist[i];
-}
-
 static char *written(void)
 {
 	struct options o = { .npids = 0 };
