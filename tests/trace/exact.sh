@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Counts per process, class and level are those that the library itself keeps,
-# whatever processes there were before, came later, or were killed.
+# whatever processes there were before or came later.  (Nobody is killed here: a
+# thread that was may have counted one that no probe told.)
 # MH_SOAK=1: a million refills in eight processes.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 need_bpf
