@@ -76,10 +76,10 @@ static void print_event(const struct decode *d, const struct event *e,
 	char comm[3 * sizeof(e->comm)];
 
 	print_time(d, e->ts_ns);
-	printf("%-15s %8u %8u %3u %-16s", safe_text(comm, sizeof(comm), e->comm,
+	printf("%-15s %8s %8s %3u %-16s", safe_text(comm, sizeof(comm), e->comm,
 						   sizeof(e->comm),
 						   SAFE_TERMINAL),
-	       e->tgid, e->tid, e->cpu, p->name);
+	       pid_text(e->tgid).s, pid_text(e->tid).s, e->cpu, p->name);
 	for (uint32_t i = 0; i < p->nargs; i++)
 		print_arg(p->arg[i], e->arg[i]);
 	putchar('\n');
@@ -92,8 +92,12 @@ static void json_event(const struct decode *d, const struct event *e,
 
 	json_text(o, "type", "event", 8);
 	json_u64(o, "ts_ns", e->ts_ns + (d->wall ? d->wall_ns : 0));
-	json_u64(o, "pid", e->tgid);
-	json_u64(o, "tid", e->tid);
+	if (e->tgid & PID_ELSEWHERE)
+		json_flag(o, "pid_elsewhere", true);
+	json_u64(o, "pid", e->tgid & ~PID_ELSEWHERE);
+	if (e->tid & PID_ELSEWHERE)
+		json_flag(o, "tid_elsewhere", true);
+	json_u64(o, "tid", e->tid & ~PID_ELSEWHERE);
 	json_u64(o, "cpu", e->cpu);
 	json_u64(o, "seq", e->seq);
 	json_u64(o, "cgroup", e->cgroup);

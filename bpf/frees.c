@@ -11,14 +11,16 @@
 
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 #include "tools/json.h"
 #include "tools/say.h"
 
 #define COLUMNS	10
+#define COMMAND	12	/* bytes of one, at most */
 
-/* The processes of one side, those with most objects first. */
+/* The processes of one side, those with most objects first; who told of each. */
 struct side {
-	uint32_t pid[COLUMNS];
+	uint32_t pid[COLUMNS], by[COLUMNS];
 	uint64_t nobj[COLUMNS];
 	uint32_t n, all;
 };
@@ -39,14 +41,11 @@ static int by_objects(const void *a, const void *b)
 	return by_pair(a, b);
 }
 
-static struct name who(struct session *s, uint32_t pid)
+static struct name owner_text(struct session *s, uint32_t by, uint32_t owner)
 {
-	struct name n = { "unknown" };
+	struct name unknown = { "unknown" };
 
-	if (pid)
-		snprintf(n.s, sizeof(n.s), "%.12s[%u]",
-			 name_cut(proc_name(s, pid), 12).s, pid);
-	return n;
+	return owner ? proc_told(s, by, owner, COMMAND) : unknown;
 }
 
 /* Rows whose keys differ in what isn't told apart become one. */
@@ -73,7 +72,7 @@ static uint32_t fold_rows(const struct options *o, struct free_row *rows,
 	return out;
 }
 
-static void side_add(struct side *d, uint32_t pid, uint64_t nobj)
+static void side_add(struct side *d, uint32_t by, uint32_t pid, uint64_t nobj)
 {
 	for (uint32_t i = 0; i < d->n; i++)
 		if (d->pid[i] == pid) {
@@ -84,6 +83,7 @@ static void side_add(struct side *d, uint32_t pid, uint64_t nobj)
 	if (d->n == COLUMNS)
 		return;
 	d->pid[d->n] = pid;
+	d->by[d->n] = by;
 	d->nobj[d->n++] = nobj;
 }
 
@@ -104,15 +104,16 @@ static void print_matrix(struct session *s, const struct free_row *rows,
 	struct side freer = { .n = 0 }, owner = { .n = 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
-		side_add(&freer, rows[i].key.tgid, rows[i].val.nobj);
-		side_add(&owner, rows[i].key.owner, rows[i].val.nobj);
+		side_add(&freer, 0, rows[i].key.tgid, rows[i].val.nobj);
+		side_add(&owner, rows[i].key.tgid, rows[i].key.owner,
+			 rows[i].val.nobj);
 	}
 	printf("%-21s", "WHO FREED / WHOSE");
 	for (uint32_t j = 0; j < owner.n; j++)
-		printf(" %20s", who(s, owner.pid[j]).s);
+		printf(" %20s", owner_text(s, owner.by[j], owner.pid[j]).s);
 	putchar('\n');
 	for (uint32_t i = 0; i < freer.n && i < s->o->rows; i++) {
-		printf("%-21s", who(s, freer.pid[i]).s);
+		printf("%-21s", proc_text(s, freer.pid[i], COMMAND).s);
 		for (uint32_t j = 0; j < owner.n; j++)
 			printf(" %20" PRIu64, cell(rows, n, freer.pid[i],
 						   owner.pid[j]));
@@ -130,7 +131,8 @@ static void print_lines(struct session *s, const struct free_row *rows,
 	       "OBJECTS", "FREES");
 	for (uint32_t i = 0; i < n && i < s->o->rows; i++)
 		printf("%-21s %-21s %-16s %12" PRIu64 " %12" PRIu64 "\n",
-		       who(s, rows[i].key.tgid).s, who(s, rows[i].key.owner).s,
+		       proc_text(s, rows[i].key.tgid, COMMAND).s,
+		       owner_text(s, rows[i].key.tgid, rows[i].key.owner).s,
 		       class_name(rows[i].key.class).s, rows[i].val.nobj,
 		       rows[i].val.calls);
 }
@@ -140,10 +142,9 @@ static void json_row(struct session *s, const struct free_row *r)
 	struct json_object *o = json_new();
 
 	json_text(o, "type", "free", 8);
-	json_u64(o, "pid", r->key.tgid);
-	json_text(o, "command", proc_name(s, r->key.tgid).s, 40);
-	json_u64(o, "owner", r->key.owner);
-	json_text(o, "owner_command", proc_name(s, r->key.owner).s, 40);
+	proc_json(o, "pid", "command", s, r->key.tgid);
+	proc_json(o, "owner", proc_sure(s, r->key.tgid, r->key.owner) ?
+		  "owner_command" : NULL, s, r->key.owner);
 	json_u64(o, "class", r->key.class);
 	json_text(o, "lifetime", class_life(r->key.class), 8);
 	json_u64(o, "size", class_size(r->key.class));

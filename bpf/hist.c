@@ -10,6 +10,7 @@
 
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 #include "tools/json.h"
 #include "tools/say.h"
 
@@ -25,7 +26,7 @@ static void print_title(struct session *s, const struct agg_row *r)
 	if (k->level)
 		printf(", from %s", level_name(k->level));
 	if (k->tgid)
-		printf(", %s[%u]", proc_name(s, k->tgid).s, k->tgid);
+		printf(", %s", proc_text(s, k->tgid, 15).s);
 	printf(": %" PRIu64 " times", r->val.count);
 	if (r->val.errors)
 		printf(", %" PRIu64 " failed", r->val.errors);
@@ -77,10 +78,8 @@ static void json_row(struct session *s, const struct agg_row *r)
 		json_text(o, "waiter", k->sub & 1 ? "receiver" : "sender", 16);
 	}
 	json_u64(o, "level", k->level);
-	if (k->tgid) {
-		json_u64(o, "pid", k->tgid);
-		json_text(o, "command", proc_name(s, k->tgid).s, 40);
-	}
+	if (k->tgid)
+		proc_json(o, "pid", "command", s, k->tgid);
 	json_u64(o, "count", r->val.count);
 	json_u64(o, "objects", r->val.nobj);
 	json_u64(o, "errors", r->val.errors);

@@ -44,7 +44,7 @@ static int link_multi(const struct attach *a, struct hold *h)
 			continue;
 		offset[c.cnt] = s->offset;
 		semaphore[c.cnt] = s->semaphore;
-		cookie[c.cnt++] = COOKIE(s->probe, s->nargs);
+		cookie[c.cnt++] = COOKIE(s->probe, s->nargs, c.pid);
 	}
 	if (!c.cnt)
 		return 0;
@@ -57,7 +57,8 @@ static int link_one(const struct attach *a, const struct site *s,
 {
 	struct bpf_uprobe_opts opts = {
 		.sz = sizeof(opts), .ref_ctr_offset = s->semaphore,
-		.bpf_cookie = COOKIE(s->probe, s->nargs),
+		.bpf_cookie = COOKIE(s->probe, s->nargs,
+				     a->pid > 0 ? a->pid : 0),
 	};
 	struct bpf_link *l;
 

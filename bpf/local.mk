@@ -57,6 +57,8 @@ mheap_trace_SOURCES = \
 	%D%/trace.h \
 	%D%/wanted.c \
 	%D%/watch.c \
+	%D%/who.c \
+	%D%/who.h \
 	tools/commands.h \
 	tools/json.c \
 	tools/json.h \
@@ -72,11 +74,12 @@ endif
 BPF_PROGRAM_CPPFLAGS = -I$(top_srcdir) -I/usr/include/$(BPF_MULTIARCH) \
 	-D__TARGET_ARCH_$(BPF_ARCH)
 
-EXTRA_DIST += %D%/mheap.bpf.c %D%/record.h %D%/mheap.skel.h
+EXTRA_DIST += %D%/mheap.bpf.c %D%/maps.bpf.h %D%/record.h %D%/mheap.skel.h
 MAINTAINERCLEANFILES += $(srcdir)/%D%/mheap.skel.h
 
 # In the source folder, where the tarball has it.
-$(srcdir)/%D%/mheap.skel.h: %D%/mheap.bpf.c %D%/record.h shm/probes.def
+$(srcdir)/%D%/mheap.skel.h: %D%/mheap.bpf.c %D%/maps.bpf.h %D%/record.h \
+		shm/probes.def
 	$(AM_V_GEN)$(MKDIR_P) %D% && \
 	$(CLANG) -g -O2 -Wall -Wextra -Werror -target bpf -mcpu=v3 \
 		$(BPF_PROGRAM_CPPFLAGS) -c $(srcdir)/%D%/mheap.bpf.c \

@@ -2,7 +2,9 @@
 /*
  * locks.c - `mheap-trace locks`: which lock was contended, who waited and how
  * long, and who held it.  A stripe is never waited for: who finds it busy takes
- * the next one; so it shows as passed, with the tries.
+ * the next one; so it shows as passed, with the tries.  What is waited for is a class
+ * of the process itself: who held it is one of its threads, by the number that the
+ * process calls it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,8 +13,12 @@
 
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
+#include "shm/probe_ids.h"
 #include "tools/json.h"
 #include "tools/say.h"
+
+#define COMMAND	15	/* bytes of one, at most */
 
 static uint64_t weight(const struct options *o, const struct lock_row *r)
 {
@@ -33,21 +39,28 @@ static int heavier(const void *a, const void *b)
 	return memcmp(&x->key, &y->key, sizeof(x->key));
 }
 
-static struct name who(struct session *s, uint32_t pid)
+static bool own_thread(const struct lock_key *k)
+{
+	return lock_kind(k->lock) == LOCK_CLASS && !(k->owner & PID_ENDED);
+}
+
+static struct name holder_text(struct session *s, const struct lock_key *k)
 {
 	struct name n = { "-" };
 
-	if (pid)
-		snprintf(n.s, sizeof(n.s), "%.15s[%u]",
-			 name_cut(proc_name(s, pid), 15).s, pid);
+	if (k->owner && !own_thread(k))
+		return proc_told(s, k->tgid, k->owner, COMMAND);
+	if (k->owner)
+		snprintf(n.s, sizeof(n.s), "%.*s[%u]", COMMAND,
+			 name_cut(proc_name(s, k->tgid), COMMAND).s, k->owner);
 	return n;
 }
 
 static void print_row(struct session *s, const struct lock_row *r)
 {
 	printf("%-28s %-23s %-23s %9" PRIu64 " %9" PRIu64 " %9s %9s %9s\n",
-	       lock_name(r->key.lock).s, who(s, r->key.tgid).s,
-	       who(s, r->key.owner).s, r->val.count, r->val.passed,
+	       lock_name(r->key.lock).s, proc_text(s, r->key.tgid, COMMAND).s,
+	       holder_text(s, &r->key).s, r->val.count, r->val.passed,
 	       ns_text(r->val.count ? r->val.sum_ns / r->val.count : 0).s,
 	       ns_text(r->val.max_ns).s, ns_text(r->val.sum_ns).s);
 }
@@ -59,10 +72,12 @@ static void json_row(struct session *s, const struct lock_row *r)
 	json_text(o, "type", "lock", 8);
 	json_text(o, "lock", lock_name(r->key.lock).s, 40);
 	json_u64(o, "lock_id", r->key.lock);
-	json_u64(o, "pid", r->key.tgid);
-	json_text(o, "command", proc_name(s, r->key.tgid).s, 40);
-	json_u64(o, "holder", r->key.owner);
-	json_text(o, "holder_command", proc_name(s, r->key.owner).s, 40);
+	proc_json(o, "pid", "command", s, r->key.tgid);
+	proc_json(o, "holder", !own_thread(&r->key) &&
+		  proc_sure(s, r->key.tgid, r->key.owner) ?
+		  "holder_command" : NULL, s, r->key.owner);
+	if (r->key.owner && own_thread(&r->key))
+		json_text(o, "holder_command", proc_name(s, r->key.tgid).s, 40);
 	json_u64(o, "count", r->val.count);
 	json_u64(o, "passed", r->val.passed);
 	json_u64(o, "tries", r->val.tries);

@@ -31,8 +31,8 @@ static const struct command commands[] = {
 	  SLOW | TAKES_INTERVAL | TAKES_EXPORT, BY_COUNT, 5, trace_export },
 	{ "frees", "[INTERVAL [COUNT]]", "Who frees whose shared objects.\v"
 	  "Rows are who freed, columns whose spans the objects were of.",
-	  TRACES | TAKES_JSON | TAKES_INTERVAL | TAKES_ROWS | TAKES_CLASS,
-	  BY_OBJECTS, 0, trace_frees },
+	  TRACES | TAKES_JSON | TAKES_INTERVAL | TAKES_ROWS |
+	  TAKES_PROCESS | TAKES_CLASS, BY_OBJECTS, 0, trace_frees },
 	{ "hist", "[INTERVAL [COUNT]]", "How long slow paths took, as "
 	  "histograms.", SLOW | TAKES_JSON | TAKES_INTERVAL | TAKES_PROCESS,
 	  BY_TIME, 0, trace_hist },
@@ -40,7 +40,7 @@ static const struct command commands[] = {
 	  trace_list },
 	{ "locks", "[INTERVAL [COUNT]]", "Contended locks: who waited, who held "
 	  "them.", TRACES | TAKES_MIN | TAKES_JSON | TAKES_INTERVAL |
-	  TAKES_ROWS | TAKES_BY_WAIT, BY_WAIT, 0, trace_locks },
+	  TAKES_ROWS | TAKES_PROCESS | TAKES_BY_WAIT, BY_WAIT, 0, trace_locks },
 	{ "record", "FILE", "Events into FILE, for replay.",
 	  SLOW | TAKES_RING | TAKES_JSON | TAKES_FILE | TAKES_STARTS, BY_COUNT,
 	  0, trace_record },

@@ -13,6 +13,7 @@
 
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 
 #define COMMANDS_MAX	64
 #define LE_FIRST	8	/* histogram's bounds: 2^8 ns = 256 ns ... */

@@ -19,10 +19,10 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/record.h"
+#include "bpf/maps.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define SCRATCHES	4	/* threads of a CPU that are in here at once */
 #define RING_WAKE(size)	((size) / 4)
 #define MAX_TRIES	4
 
@@ -37,89 +37,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct wish wish;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, P_COUNT);
-	__type(key, uint32_t);
-	__type(value, struct counts);
-} counts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct agg_key);
-	__type(value, struct agg);
-} agg SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct lock_key);
-	__type(value, struct lock_waits);
-} locks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct free_key);
-	__type(value, struct free_count);
-} frees SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 32768);
-	__type(key, uint64_t);
-	__type(value, struct stack);
-} stacks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
-	__type(key, struct stack_key);
-	__type(value, struct stack_count);
-} stackagg SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
-	__type(key, uint32_t);
-	__type(value, struct proc);
-} procs SEC(".maps");
-
-/* Of -p: the processes that are seen. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, uint32_t);
-	__type(value, uint8_t);
-} pids SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
-} ring SEC(".maps");
-
-/* A stack is too long for a program's own. */
-struct scratch {
-	uint32_t busy;
-	uint32_t pad;
-	struct stack stack;
-	struct frame behind;	/* of the mark at its end */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCHES);
-	__type(key, uint32_t);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
-
 /* A hit while it is looked at; arg[0] is the argument that a probe lacks. */
 struct hit {
 	uint64_t arg[8];
@@ -129,7 +46,7 @@ struct hit {
 	uint32_t probe;
 	uint16_t sub, class;
 	uint8_t  level;
-	uint8_t  pad;
+	uint8_t  leader;	/* the process's first thread, of its name */
 };
 
 #define ADD(word, n)	__sync_fetch_and_add(&(word), (n))
@@ -383,32 +300,55 @@ static __always_inline void announce(struct hit *h)
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 }
 
+/* False: the name space that the process runs in is another one. */
+static __always_inline bool pid_here(struct bpf_pidns_info *ns)
+{
+	return !bpf_get_ns_current_pid_tgid(wish.pid_ns_dev, wish.pid_ns_ino,
+					    ns, sizeof(*ns));
+}
+
 static __always_inline void know_process(struct hit *h)
 {
-	struct proc p = { 0 };
+	struct proc p = { 0 }, *known = bpf_map_lookup_elem(&procs, &h->tgid);
+	struct bpf_pidns_info ns;
 
-	if (bpf_map_lookup_elem(&procs, &h->tgid))
+	if (known && !known->named && h->leader) {
+		bpf_get_current_comm(known->comm, sizeof(known->comm));
+		known->named = true;
+	}
+	if (known)
 		return;
 	p.first_ns = bpf_ktime_get_ns();
 	p.cgroup = bpf_get_current_cgroup_id();
+	p.named = h->leader;
+	p.inner = !pid_here(&ns);
 	bpf_get_current_comm(p.comm, sizeof(p.comm));
 	if (!bpf_map_update_elem(&procs, &h->tgid, &p, BPF_NOEXIST) &&
 	    wish.stacks)
 		announce(h);
 }
 
-/* PIDs are those of the tracer's name space; 0: not in it. */
-static __always_inline void who(struct hit *h)
+/*
+ * PIDs are those of the tracer's name space.  The kernel tells them only of who runs
+ * in it: a process in one below it has the PID that it is attached for, if any.
+ */
+static __always_inline void who(struct hit *h, uint32_t attached)
 {
-	struct bpf_pidns_info ns = { 0 };
 	uint64_t both = bpf_get_current_pid_tgid();
+	struct bpf_pidns_info ns;
 
-	if (wish.tgid_ns_ino &&
-	    !bpf_get_ns_current_pid_tgid(wish.tgid_ns_dev, wish.tgid_ns_ino,
-					 &ns, sizeof(ns)))
-		both = (uint64_t)ns.tgid << 32 | ns.pid;
 	h->tgid = both >> 32;
 	h->tid = (uint32_t)both;
+	h->leader = h->tgid == h->tid;
+	if (wish.first_pid_ns)
+		return;
+	if (pid_here(&ns)) {
+		h->tgid = ns.tgid;
+		h->tid = ns.pid;
+		return;
+	}
+	h->tgid = attached ? attached : h->tgid | PID_ELSEWHERE;
+	h->tid |= PID_ELSEWHERE;
 }
 
 /* An older library gives fewer arguments: what is in the other registers isn't. */
@@ -440,7 +380,6 @@ static __always_inline void look(struct hit *h, const struct probe_place *at)
 					arg_of(h, at->kind)) :
 		 at->class ? h->class : arg_of(h, at->op);
 	h->level = arg_of(h, at->level);
-	who(h);
 }
 
 static __always_inline void keep(struct hit *h, struct pt_regs *ctx,
@@ -487,6 +426,7 @@ int on_probe(struct pt_regs *ctx)
 	ADD(h.n->hits, 1);
 	take_args(&h, ctx, COOKIE_NARGS(cookie));
 	look(&h, at);
+	who(&h, COOKIE_PID(cookie));
 	if (wanted(&h, at))
 		keep(&h, ctx, at);
 	else

@@ -128,6 +128,16 @@ struct name sub_name(uint32_t probe, uint32_t sub)
 	return n;
 }
 
+struct name pid_text(uint32_t pid)
+{
+	struct name n = { "ended" };
+
+	if (!(pid & PID_ENDED))
+		snprintf(n.s, sizeof(n.s), "%s%" PRIu32,
+			 pid & PID_ELSEWHERE ? "^" : "", pid & ~PID_ELSEWHERE);
+	return n;
+}
+
 struct name ns_text(uint64_t ns)
 {
 	static const char *const unit[] = { "ns", "us", "ms", "s" };

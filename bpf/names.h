@@ -47,6 +47,9 @@ struct name lock_name(uint64_t lock);
 /* What an aggregate of this probe is about: a class, an operation, or "". */
 struct name sub_name(uint32_t probe, uint32_t sub);
 
+/* "21048"; "^21048" with PID_ELSEWHERE, "ended" with PID_ENDED. */
+struct name pid_text(uint32_t pid);
+
 /* "1.23 us" */
 struct name ns_text(uint64_t ns);
 

@@ -66,10 +66,23 @@ static const struct probe_place probe_at[P_COUNT] = {
 };
 #undef PROBE
 
-/* The cookie of a site: which probe, and how many arguments its object gives. */
-#define COOKIE(probe, nargs)	((uint64_t)(nargs) << 16 | (probe))
+/*
+ * The cookie of a site: which probe, how many arguments its object gives, and the
+ * process that it is attached for (0: all).
+ */
+#define COOKIE(probe, nargs, pid) \
+	((uint64_t)(pid) << 32 | (uint64_t)(nargs) << 16 | (probe))
 #define COOKIE_PROBE(cookie)	((cookie) & 0xffff)
 #define COOKIE_NARGS(cookie)	((cookie) >> 16 & 0xf)
+#define COOKIE_PID(cookie)	((uint32_t)((cookie) >> 32))
+
+/*
+ * In the place of a PID: that of the first name space, of a process that has none in
+ * the tracer's, or none that the kernel tells.  And no PID, but the number of a row's
+ * owner among those that have ended (reap.c).
+ */
+#define PID_ELSEWHERE	0x40000000u
+#define PID_ENDED	0x80000000u
 
 /* NO_CLASS and lock_class() of shm/probe_ids.h, for the kernel. */
 #define CLASS_NONE		0xffffu
@@ -170,6 +183,9 @@ struct proc {
 	uint64_t first_ns;
 	uint64_t cgroup;
 	char  comm[16];
+	uint8_t  named;		/* comm is the process's, not one thread's */
+	uint8_t  inner;		/* the PID name space it runs in isn't the tracer's */
+	uint8_t  pad[6];
 };
 
 /* What is asked for; constant once the program is loaded. */
@@ -177,8 +193,10 @@ struct wish {
 	uint64_t token;		/* of the session's own selftest hits */
 	uint64_t min_ns;
 	uint64_t classes[CLASS_WORDS];	/* all bits: any */
-	uint32_t tgid_ns_dev, tgid_ns_ino;	/* 0: PIDs of the first name space */
+	uint64_t pid_ns_dev, pid_ns_ino;	/* the tracer's */
 	uint8_t  events, stacks, pids, any_class;
+	uint8_t  first_pid_ns;		/* and it is the first one */
+	uint8_t  pad[3];
 };
 
 _Static_assert(sizeof(struct event) == 112, "read by older mheap-trace");

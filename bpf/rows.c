@@ -7,14 +7,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
-#include "bpf/names.h"
-#include "tools/say.h"
 
 struct reading {
 	const struct table *t;
@@ -107,39 +104,4 @@ bool rows_stack(struct session *s, uint64_t key, struct stack *ret_stack)
 {
 	return !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.stacks), &key,
 				    ret_stack);
-}
-
-static bool comm_of(struct session *s, uint32_t tgid, char comm[32])
-{
-	char path[32];
-	struct proc p;
-	bool found;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%u/comm", tgid);
-	f = fopen(path, "re");
-	found = f && fgets(comm, 32, f);
-	if (f)
-		fclose(f);
-	if (found) {
-		comm[strcspn(comm, "\n")] = 0;
-		return true;
-	}
-	if (bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.procs), &tgid, &p))
-		return false;
-	memcpy(comm, p.comm, sizeof(p.comm));
-	return true;
-}
-
-struct name proc_name(struct session *s, uint32_t tgid)
-{
-	const char *gone = gone_name(s, tgid);
-	struct name n = { "?" };
-	char comm[32] = "";
-
-	if (gone)
-		snprintf(comm, sizeof(comm), "%.15s", gone);
-	if (gone || comm_of(s, tgid, comm))
-		safe_text(n.s, sizeof(n.s), comm, sizeof(comm), SAFE_TERMINAL);
-	return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rows.h - the maps of a session, read into arrays for a command to sort and to
- * print.  Each array is the caller's to free().
+ * print.  Each array is the caller's to free(); rows of the ended come first.
  */
 #ifndef BPF_ROWS_H
 #define BPF_ROWS_H
@@ -32,8 +32,5 @@ struct stack_row *rows_stacks(struct session *s, uint32_t *ret_n);
 
 /* Frames of a stack.  False: none of that key. */
 bool rows_stack(struct session *s, uint64_t key, struct stack *ret_stack);
-
-/* The command of a process, "?" if nothing is known of it. */
-struct name proc_name(struct session *s, uint32_t tgid);
 
 #endif

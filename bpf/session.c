@@ -50,10 +50,12 @@ static void wish_namespace(struct wish *w)
 {
 	struct stat mine;
 
-	if (stat("/proc/self/ns/pid", &mine) || mine.st_ino == FIRST_PID_NS)
+	w->first_pid_ns = true;
+	if (stat("/proc/self/ns/pid", &mine))
 		return;
-	w->tgid_ns_dev = (uint32_t)mine.st_dev;
-	w->tgid_ns_ino = (uint32_t)mine.st_ino;
+	w->first_pid_ns = mine.st_ino == FIRST_PID_NS;
+	w->pid_ns_dev = mine.st_dev;
+	w->pid_ns_ino = mine.st_ino;
 }
 
 static void wish_all(struct session *s)

@@ -34,20 +34,20 @@ typedef void (*event_taker)(const struct event *e, void *arg);
 enum table_kind { TABLE_AGG, TABLE_LOCKS, TABLE_FREES, TABLE_STACKS, TABLES };
 
 struct table {
-	size_t	 key, val, tgid_at;	/* bytes; where the PID is in the key */
+	size_t	 key, val;		/* bytes; the value is words that add up, */
+	size_t	 max_at;		/* but for this one: the greatest; 0: none */
+	size_t	 tgid_at, owner_at;	/* where PIDs are in the key; 0: no owner */
 	int	 fd;
 	char	*gone;
 	uint32_t ngone, room;
 };
 
-/* A command of processes that ended. */
+/* A process that ended, or (tgid 0) all of a command. */
 struct gone {
 	uint32_t tgid;
+	uint32_t inner;			/* struct proc's */
 	char	 comm[16];
 };
-
-/* In place of a PID, a command that processes had which are gone. */
-#define GONE_COMMAND	0x80000000u
 
 struct session {
 	const struct options *o;
@@ -63,7 +63,7 @@ struct session {
 	uint64_t	      began_ns, scan_ns, drain_end;
 	uint64_t	      hit_ns;	/* what one costs, measured here */
 	struct table	      table[TABLES];
-	struct gone	     *gone;	/* by PID, or commands by number */
+	struct gone	     *gone;	/* by the number in PID_ENDED */
 	uint32_t	      ngone;
 	pthread_mutex_t	      lock;	/* of rows that are gone */
 	uint32_t	      wish;
@@ -131,8 +131,8 @@ void tables_reap(struct session *s);
 void tables_close(struct session *s);
 /* Who has shown them may forget them. */
 void tables_forget(struct session *s);
-/* NULL: nothing is known. */
-const char *gone_name(const struct session *s, uint32_t tgid);
+/* By its number as one that ended, or by the PID that it had.  NULL: unknown. */
+const struct gone *gone_find(const struct session *s, uint32_t tgid);
 
 /* The whole of a plain command: open, run, stop, `show`, report, close. */
 int session_whole(const struct options *o, uint32_t wish,

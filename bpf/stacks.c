@@ -16,6 +16,7 @@
 #include "bpf/flame.h"
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 #include "bpf/symbols.h"
 #include "tools/say.h"
 
@@ -103,12 +104,12 @@ static bool add(struct session *s, struct stacks *k, const struct stack_row *r)
 		memset(&stack, 0, sizeof(stack));
 	if (s->o->by_process)
 		snprintf(who, sizeof(who), "%s-%u",
-			 proc_name(s, r->key.tgid).s, r->key.tgid);
+			 proc_name(s, r->key.tgid).s, proc_pid(s, r->key.tgid));
 	else
 		snprintf(who, sizeof(who), "%s", proc_name(s, r->key.tgid).s);
 	at = flame_step(k->root, who, FLAME_PROCESS);
 	if (at)
-		at = climb(k, at, (pid_t)r->key.tgid, &stack);
+		at = climb(k, at, (pid_t)proc_pid(s, r->key.tgid), &stack);
 	leaf_name(&r->key, leaf, sizeof(leaf));
 	if (at)
 		at = flame_step(at, leaf, FLAME_EVENT);

@@ -13,6 +13,7 @@
 
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 #include "tools/json.h"
 #include "tools/say.h"
 
@@ -22,7 +23,7 @@ struct top {
 	struct options	o;		/* ours: keys change it */
 	bool		screen;
 	struct agg_row *last;
-	uint32_t	nlast, nwas;
+	uint32_t	nlast;
 	uint64_t	last_ns, took_ns, next_ns, looks;
 };
 
@@ -49,48 +50,54 @@ static int heavier(const void *a, const void *b)
 	return x != y ? x > y ? -1 : 1 : agg_key_cmp(a, b);
 }
 
-static void subtract(struct agg *a, const struct agg *b)
+/* Takes what was there off the rows of those that have ended, or of the living. */
+static void take_off(struct session *s, const struct top *t,
+		     struct agg_row *rows, uint32_t n, bool ended)
 {
-	a->count -= b->count;
-	a->nobj -= b->nobj;
-	a->errors -= b->errors;
-	a->sum_ns -= b->sum_ns;
-	a->wait_ns -= b->wait_ns;
-	for (int i = 0; i < HIST_SLOTS; i++)
-		a->hist[i] -= b->hist[i];
+	for (uint32_t i = 0; t->nlast && i < n; i++) {
+		uint32_t tgid = rows[i].key.tgid;
+		struct agg_row key = { .key = rows[i].key }, *was;
+
+		if (!(tgid & PID_ENDED) == ended)
+			continue;
+		key.key.tgid = ended ? proc_pid(s, tgid) : tgid;
+		was = bsearch(&key, t->last, t->nlast, sizeof(key), agg_key_cmp);
+		if (!was)
+			continue;
+		agg_take_off(&rows[i].val, &was->val);
+		memset(&was->val, 0, sizeof(was->val));
+	}
 }
 
-/* What came since the last look; only what has come. */
-static uint32_t news(struct agg_row *rows, uint32_t n, const struct agg_row *was,
-		     uint32_t nwas)
+/*
+ * What came since the last look; only what has come.  First of the ended: whoever has
+ * the PID of one now began at nothing.
+ */
+static uint32_t news(struct session *s, const struct top *t,
+		     struct agg_row *rows, uint32_t n)
 {
 	uint32_t out = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct agg_row *w = nwas ?
-			bsearch(&rows[i], was, nwas, sizeof(*was),
-				agg_key_cmp) : NULL;
-
-		if (w)
-			subtract(&rows[i].val, &w->val);
+	take_off(s, t, rows, n, true);
+	take_off(s, t, rows, n, false);
+	for (uint32_t i = 0; i < n; i++)
 		if (rows[i].val.count)
 			rows[out++] = rows[i];
-	}
 	return out;
 }
 
-/* Keeps all rows, sorted as they are, for the next look. */
-static bool remember(struct top *t, const struct agg_row *rows, uint32_t n)
+/* Of the living, for the next look: the ended are forgotten.  NULL: no room. */
+static struct agg_row *copy_living(const struct agg_row *rows, uint32_t n,
+				   uint32_t *ret_n)
 {
 	struct agg_row *copy = malloc((n + 1) * sizeof(*rows));
+	uint32_t out = 0;
 
-	t->nlast = 0;
-	if (!copy)
-		return false;
-	memcpy(copy, rows, n * sizeof(*rows));
-	t->last = copy;
-	t->nlast = n;
-	return true;
+	for (uint32_t i = 0; copy && i < n; i++)
+		if (!(rows[i].key.tgid & PID_ENDED))
+			copy[out++] = rows[i];
+	*ret_n = out;
+	return copy;
 }
 
 static double rate(const struct top *t, uint64_t n)
@@ -111,12 +118,10 @@ static void line(struct session *s, const struct top *t,
 	const struct agg_key *k = &r->key;
 	const struct agg *a = &r->val;
 	bool timed = probe_at[k->probe].dur_ns || probe_at[k->probe].wait_ns;
-	char pid[16] = "all";
 
-	if (k->tgid)
-		snprintf(pid, sizeof(pid), "%u", k->tgid);
 	snprintf(to, size, "%8s %-15s %-14.14s %-12.12s %-7s %10.0f %10.0f "
-		 "%8s %8s %8s %8s %6" PRIu64, pid,
+		 "%8s %8s %8s %8s %6" PRIu64,
+		 k->tgid ? proc_number(s, k->tgid).s : "all",
 		 k->tgid ? name_cut(proc_name(s, k->tgid), 15).s : "",
 		 probe_names[k->probe].name,
 		 t->o.by_class ? sub_name(k->probe, k->sub).s : "all",
@@ -150,10 +155,8 @@ static void json_row(struct session *s, const struct top *t,
 	json_text(o, "type", "top", 8);
 	json_u64(o, "ns", t->took_ns);
 	json_text(o, "probe", probe_names[k->probe].name, 32);
-	if (k->tgid) {
-		json_u64(o, "pid", k->tgid);
-		json_text(o, "command", proc_name(s, k->tgid).s, 40);
-	}
+	if (k->tgid)
+		proc_json(o, "pid", "command", s, k->tgid);
 	if (t->o.by_class)
 		json_text(o, "class", sub_name(k->probe, k->sub).s, 40);
 	json_u64(o, "level", k->level);
@@ -216,36 +219,38 @@ static void show(struct session *s, const struct top *t,
 	fflush(stdout);
 }
 
-/* Takes a look; shows what has come since the last one, if that may be compared. */
-static int look(struct session *s, struct top *t, bool compare)
+/* Takes a look, and shows what has come since the last one. */
+static int look(struct session *s, struct top *t)
 {
-	uint32_t n, all;
-	struct agg_row *rows = rows_agg(s, &n), *was = t->last;
-	uint64_t now = now_ns();
-	bool kept;
+	uint32_t n, nnow;
+	struct agg_row *rows = rows_agg(s, &n), *now = NULL;
+	uint64_t ns = now_ns();
 
-	if (!rows)
-		return refuse(EXIT_FAULT, "out of memory");
-	all = n = rows_fold(rows, n, t->o.by_process, t->o.by_class);
-	t->last = NULL;
-	kept = remember(t, rows, all);
-	t->took_ns = now - t->last_ns;
-	t->last_ns = now;
-	if (compare) {
-		n = news(rows, n, was, t->nwas);
-		sort_for = &t->o;
-		qsort(rows, n, sizeof(*rows), heavier);
-		show(s, t, rows, n);
+	if (rows) {
+		n = rows_fold(rows, n, true, true);
+		now = copy_living(rows, n, &nnow);
 	}
-	t->nwas = t->nlast;
+	if (!now) {
+		free(rows);
+		return refuse(EXIT_FAULT, "out of memory");
+	}
+	t->took_ns = ns - t->last_ns;
+	t->last_ns = ns;
+	n = news(s, t, rows, n);
+	n = rows_fold(rows, n, t->o.by_process, t->o.by_class);
+	sort_for = &t->o;
+	qsort(rows, n, sizeof(*rows), heavier);
+	show(s, t, rows, n);
 	tables_forget(s);
-	free(was);
 	free(rows);
-	return kept ? 0 : refuse(EXIT_FAULT, "out of memory");
+	free(t->last);
+	t->last = now;
+	t->nlast = nnow;
+	return 0;
 }
 
 /* -1: to end. */
-static int keys(struct session *s, struct top *t)
+static int keys(struct top *t)
 {
 	int key = t->screen ? getch() : ERR;
 
@@ -253,24 +258,22 @@ static int keys(struct session *s, struct top *t)
 		return -1;
 	if (key == 's')
 		t->o.by = t->o.by == BY_OBJECTS ? BY_COUNT : t->o.by + 1;
-	if (key != 'p' && key != 'c')
-		return 0;
 	if (key == 'p')
 		t->o.by_process = !t->o.by_process;
-	else
+	if (key == 'c')
 		t->o.by_class = !t->o.by_class;
-	return look(s, t, false);
+	return 0;
 }
 
 static int tick(struct session *s, void *arg)
 {
 	struct top *t = arg;
-	int r = keys(s, t);
+	int r = keys(t);
 
 	if (r || now_ns() < t->next_ns)
 		return r;
 	t->next_ns += (uint64_t)(t->o.interval_s * 1e9);
-	r = look(s, t, true);
+	r = look(s, t);
 	t->looks++;
 	return r ? r : t->o.count && t->looks == t->o.count ? -1 : 0;
 }
@@ -296,7 +299,7 @@ static int run(struct session *s, struct top *t)
 	screen_begin(t);
 	r = session_run(s, tick, t);
 	if (!r && now_ns() >= t->next_ns)	/* -d ends with an interval */
-		r = look(s, t, true);
+		r = look(s, t);
 	if (t->screen)
 		endwin();
 	free(t->last);
@@ -312,6 +315,7 @@ int trace_top(const struct options *o)
 
 	often.interval_s = t.o.interval_s < .2 ? t.o.interval_s : .2;
 	often.count = 0;
+	often.by_process = true;	/* what has ended is taken off by its PID */
 	r = session_open(&s, &often, 0);
 	if (!r) {
 		r = run(&s, &t);

@@ -149,6 +149,7 @@ SCRIPT_TESTS = \
 	%D%/trace/channels.sh \
 	%D%/trace/counters.sh \
 	%D%/trace/denied.sh \
+	%D%/trace/ended.sh \
 	%D%/trace/ends.sh \
 	%D%/trace/exact.sh \
 	%D%/trace/golden.sh \

@@ -24,7 +24,7 @@ files() {
 without=$(files | while read -r f; do
 	grep -qI . "$f" || continue
 	licence=Apache-2\.0
-	[ "$f" = "${f%.bpf.c}" ] || licence='BSD-2-Clause OR GPL-2\.0-only'
+	[ "$f" = "${f%.bpf.[ch]}" ] || licence='BSD-2-Clause OR GPL-2\.0-only'
 	head -n 2 "$f" | grep -q "SPDX-License-Identifier: $licence" ||
 		echo "$f"
 done)

@@ -12,8 +12,13 @@
  *	fire state	at each line of input: the sum of semaphores, and a sum of the
  *			code of a probe; ends at the end of input
  *	fire pairs N	N hits of each of two classes by each of two threads
+ *	fire thread N	N hits by a thread called "worker"; ends at the end of input
+ *	fire owner PID	of a lock of its class 5, and of a stripe of that, which PID
+ *			holds; three frees of objects of PID and one of nobody's;
+ *			ends at the end of input
  *	fire odd	refills of classes, by levels, and requests that don't exist
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -21,6 +26,7 @@
 #include <string.h>
 
 #include "shm/layout.h"
+#include "shm/probe_ids.h"
 #include "shm/probe_site.h"
 
 static int fire_args(void)
@@ -67,6 +73,43 @@ static int fire_pairs(uint64_t n)
 		return 1;
 	pair(&n);
 	return pthread_join(t, NULL) != 0;
+}
+
+static void *worker(void *n)
+{
+	pthread_setname_np(pthread_self(), "worker");
+	fire_burst(*(uint64_t *)n);
+	return NULL;
+}
+
+static int fired(void)
+{
+	puts("fired");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}
+
+static int fire_thread(uint64_t n)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, worker, &n) || pthread_join(t, NULL))
+		return 1;
+	return fired();
+}
+
+static int fire_owner(uint64_t pid)
+{
+	probe_lock_wait_done(lock_id(LOCK_CLASS, 5, 0), LOCK_CLASS, 1000, pid, 1,
+			     0);
+	probe_lock_wait_done(lock_id(LOCK_STRIPE, 5, 1), LOCK_STRIPE, 0, pid, 2,
+			     EBUSY);
+	for (int i = 0; i < 3; i++)
+		probe_remote_free(5, pid, 1, 0, 1, 77);
+	probe_remote_free(5, 0, 1, 0, 1, 77);
+	return fired();
 }
 
 static int fire_odd(void)
@@ -225,6 +268,10 @@ int main(int argc, char **argv)
 		return fire_burst(n);
 	if (!strcmp(what, "pairs"))
 		return fire_pairs(n);
+	if (!strcmp(what, "thread"))
+		return fire_thread(n);
+	if (!strcmp(what, "owner"))
+		return fire_owner(n);
 	if (!strcmp(what, "odd"))
 		return fire_odd();
 	if (!strcmp(what, "chain"))

@@ -30,7 +30,7 @@ cat >"$dir/table" <<-EOF
 	count=1		export frees hist locks top
 	rows=1		frees locks top
 	by=wait		locks stacks top
-	by-process	hist stacks top
+	by-process	frees hist locks stacks top
 	by-class	frees top
 	plain		top
 	json		events frees hist locks record replay selftest top

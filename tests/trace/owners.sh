@@ -7,7 +7,7 @@ need_bpf
 start
 
 # All objects of one process, freed by the other: each is told once.
-tracer frees frees --lib "$builddir/.libs/libmheap.so" --json --strict
+tracer frees frees --lib "$builddir/.libs/libmheap.so" --json --strict --by-process
 "$here/passer" "$name" 5000 64 >"$dir/who" || fail "passer"
 ends_tracer frees
 from=$(sed -n 1p "$dir/who") by=$(sed -n 2p "$dir/who")
@@ -17,7 +17,7 @@ got=$(grep "\"pid\":$by," "$dir/frees.out" | grep "\"owner\":$from," |
 	cat "$dir/frees.out"
 	fail "process $by freed ${got:-none} of the 5000 objects of $from"
 }
-tracer matrix frees --lib "$builddir/.libs/libmheap.so"
+tracer matrix frees --lib "$builddir/.libs/libmheap.so" --by-process
 "$here/passer" "$name" 100 64 >"$dir/who" || fail "passer"
 ends_tracer matrix
 by=$(sed -n 2p "$dir/who")
@@ -35,7 +35,7 @@ spc=$(grep '"probe":"refill_done"' "$dir/class.out" | field class | head -n 1)
 holder=$!
 pids="$pids $holder"
 until_true 10 test -s "$dir/holder" || fail "holder"
-tracer locks locks --json --lib "$builddir/.libs/libmheap.so"
+tracer locks locks --json --by-process --lib "$builddir/.libs/libmheap.so"
 tracer events events --json --lib "$builddir/mheapd"
 "$here/passer" "$name" 5000 64 >"$dir/who" || fail "passer beside a holder"
 kill -KILL $holder

@@ -16,6 +16,7 @@
 #include "bpf/metrics.h"
 #include "bpf/names.h"
 #include "bpf/rows.h"
+#include "bpf/who.h"
 
 static struct agg_row given[4];
 static uint32_t ngiven;

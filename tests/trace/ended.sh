@@ -1,0 +1,169 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What is left of processes that have ended: their names, rows of their own although a
+# PID is used again, and one row of those of a command in tables that would be full.
+# In a PID name space, where PIDs are ours to choose.
+if [ -z "${MH_ENDED-}" ] && unshare -p -f --mount-proc true 2>/dev/null; then
+	MH_ENDED=1 exec unshare -p -f --mount-proc --kill-child sh "$0"
+fi
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
+need_bpf
+[ -n "${MH_ENDED-}" ] || cannot "no PID name spaces"
+
+# looked TRACER...: waits until each has looked for what ended before: in the same go it
+# then finds files that have come, and keeps them open.
+looks=0
+looked() {
+	looks=$((looks + 1))
+	look=$dir/look$looks
+	cp "$fire" "$look"
+	mkfifo "$look.in"
+	"$look" state <"$look.in" &
+	pids="$pids $!"
+	exec 5>"$look.in"
+	until_true 20 have_open "$look" "$@" || fail "a file is not found"
+	exec 5>&-
+}
+have_open() {
+	file=$1
+	shift
+	for t; do
+		eval "t_pid=\$tracer_$t"
+		ls -l "/proc/$t_pid/fd" | grep -q -- "$file\$" || return 1
+	done
+}
+
+# with_pid PID COMMAND...: runs it in the background, so called.
+with_pid() {
+	echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid ||
+		cannot "PIDs can't be chosen"
+	with_want=$1
+	shift
+	"$@" &
+	[ "$!" = "$with_want" ] || fail "a PID of $! instead of $with_want"
+}
+
+for f in first second; do
+	cp "$fire" "$dir/$f"
+	mkfifo "$dir/$f.in"
+	"$dir/$f" state <"$dir/$f.in" &
+	pids="$pids $!"
+done
+exec 6>"$dir/first.in" 7>"$dir/second.in"
+mkfifo "$dir/named.in" "$dir/go"
+
+tracer hist hist --json --by-process
+tracer top top --json 0.1
+"$dir/first" thread 20 <"$dir/named.in" >"$dir/named.out" &
+named=$!
+exec 8>"$dir/named.in"
+until_true 10 grep -q fired "$dir/named.out" || fail "first thread"
+"$dir/first" burst 100 &
+one=$!
+wait $one || fail "first burst"
+looked hist top
+exec 8>&-
+wait $named
+
+# Its PID is another one's; and before anybody has looked, a second time.
+with_pid $one "$dir/second" burst 40
+wait $one || fail "second burst"
+"$dir/first" burst 30 &
+two=$!
+wait $two
+uptime=$(cut -d' ' -f1 /proc/uptime)	# starts are told in such ticks
+until_true 10 sh -c '[ "$(cut -d" " -f1 /proc/uptime)" != "$1" ]' sh "$uptime"
+with_pid $two sh -c 'read -r go <"$1" && exec "$2" burst 7' sh "$dir/go" \
+	"$dir/second"
+looked hist top
+echo go >"$dir/go"
+wait $two || fail "second burst"
+looked hist top
+ends_tracer top
+ends_tracer hist
+# row NAME PID COMMAND COUNT
+row() {
+	grep -q "\"pid\":$2,\"command\":\"$3\",\"count\":$4," "$dir/$1.out" || {
+		grep '"probe":"refill_done"' "$dir/$1.out"
+		fail "$1: no row of $4 hits of $3, process $2"
+	}
+}
+row hist $one first 100
+row hist $one second 40
+row hist $two first 30
+row hist $two second 7
+row hist $named first 20
+for sum in first,$one,100 second,$one,40 first,$two,30 second,$two,7; do
+	want=${sum##*,} pid=${sum#*,}
+	got=$(grep "\"pid\":${pid%,*},\"command\":\"${sum%%,*}\"" "$dir/top.out" |
+		field count | awk '{ n += $1 } END { printf "%.0f\n", n }')
+	[ "$got" = "$want" ] || fail "top: $sum has $got hits"
+done
+
+# Tables of pairs: who ended is one of his command.
+tracer locks_lines locks
+tracer frees_lines frees --by-class
+for t in locks frees; do
+	tracer $t $t --json -c owned:16
+	tracer ${t}_none $t --json -c shared:16
+done
+for i in 1 2 3; do
+	"$dir/first" owner 1 </dev/null || fail "first owner"
+done
+looked locks locks_lines locks_none frees frees_lines frees_none
+"$dir/first" owner 1 <"$dir/named.in" >"$dir/last.out" &
+last=$!
+exec 8>"$dir/named.in"
+until_true 10 grep -q fired "$dir/last.out" || fail "last owner"
+unshare -p -f "$dir/second" owner 1 </dev/null || fail "second owner"
+for t in locks frees; do
+	for k in $t ${t}_lines ${t}_none; do
+		ends_tracer $k
+	done
+	grep -q '2147483648' "$dir/$t.out" "$dir/${t}_lines.out" &&
+		fail "$t: a number that is no PID"
+	grep -q 'first (ended)' "$dir/${t}_lines.out" || {
+		cat "$dir/${t}_lines.out"
+		fail "$t: nobody has ended"
+	}
+	grep -qE '"type":"(lock|free)"' "$dir/${t}_none.out" &&
+		fail "$t: another class"
+done
+exec 8>&-
+wait $last
+
+# line NAME TEXT...: one line has all of them
+line() {
+	line_in=$dir/$1.out
+	cp "$line_in" "$dir/left"
+	shift
+	for text; do
+		grep -F -- "$text" "$dir/left" >"$dir/left.new"
+		mv "$dir/left.new" "$dir/left"
+	done
+	[ "$(wc -l <"$dir/left")" = 1 ] || {
+		cat "$line_in"
+		fail "not one line with $*"
+	}
+}
+init=$(cat /proc/1/comm)
+gone='"pid_ended":true,"command":"first"'
+line locks '"lock":"class' "$gone" '"holder_ended":true' \
+	'"holder_command":"first"' '"count":3,'
+line locks '"lock":"stripe 1' "$gone" '"holder":1,' \
+	"\"holder_command\":\"$init\"" '"count":3,' '"tries":6,'
+line locks '"lock":"class' "\"pid\":$last," '"holder":1,' \
+	'"holder_command":"first"'
+line frees "$gone" '"owner":1,' "\"owner_command\":\"$init\"" '"objects":9,'
+line frees "$gone" '"owner":0,' '"objects":3,'
+grep '"owner":0,' "$dir/frees.out" | grep -q owner_command &&
+	fail "a name of nobody"
+
+# Who runs in another PID name space tells PIDs of that.
+for t in locks frees; do
+	grep '"command":"second"' "$dir/$t.out" >"$dir/inner" ||
+		fail "$t: nothing of another PID name space"
+	grep -v '"lock":"class' "$dir/inner" |
+		grep -E '"(owner|holder)_command"' && fail "$t: a name of no one here"
+done
+echo "ended.sh: each has a row of its own, and those of a command one"
