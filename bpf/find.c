@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,7 @@ static int look_at(pid_t pid, const struct mapping *m, void *arg)
 {
 	struct scan *s = arg;
 	struct seen *seen = mapping_seen(&s->f->seen, m);
+	char name[PATH_MAX];
 	int fd;
 
 	if (!seen)
@@ -131,12 +133,13 @@ static int look_at(pid_t pid, const struct mapping *m, void *arg)
 	if (seen->scan == s->f->scan)
 		return 0;
 	fd = mapping_open(pid, m);
+	safe_text(name, sizeof(name), m->path, strlen(m->path), SAFE_TERMINAL);
 	if (fd == -EPERM || fd == -EACCES)
-		barred(s->f, pid, m->path);
+		barred(s->f, pid, name);
 	if (fd < 0)
 		return 0;
 	seen->scan = s->f->scan;
-	return look_into(s, seen, fd, m->path);
+	return look_into(s, seen, fd, name);
 }
 
 static int scan_process(struct finder *f, pid_t pid)

@@ -49,11 +49,12 @@ says 3 'no probe fires' check --lib bad
 says 3 'no probe fires' check --lib bad -p $$
 [ ! -e ran ] || fail "the tracer ran code of a file that it must not trust"
 
-# Notes without an end.
-cp "$fire" long && "$stranger" long long || fail "stranger long"
-maps long
-says 0 '/long: left out: its .note.stapsdt is longer than' list
-says 2 'File too large' check --lib long
+# Notes without an end, in a file whose name is to be obeyed by terminals.
+long=$(printf '\033[1mlong')
+cp "$fire" "$long" && "$stranger" long "$long" || fail "stranger long"
+maps "$long"
+says 0 '/?\[1mlong: left out: its .note.stapsdt is longer than' list
+says 2 'File too large' check --lib "$long"
 
 # A file that another tool sits on, without semaphores: at first, and later.
 cp "$fire" squat && "$stranger" plain squat || fail "stranger plain"
