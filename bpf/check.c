@@ -46,8 +46,7 @@ int trace_check(const struct options *o)
 		print_objects(&s);
 		printf("%-10s %u of %u objects fire\n", "proven", s.proven,
 		       s.find.n);
-		printf("%-10s %s a hit, with its stack; an event costs its way "
-		       "through the ring on top\n", "cost",
+		printf("%-10s %s a hit, with events and stacks\n", "cost",
 		       ns_text(s.hit_ns).s);
 	}
 	session_close(&s);
