@@ -39,13 +39,20 @@ static uint64_t places_bytes(uint64_t places)
 	       round_up(places * sizeof(uint32_t), 4096);
 }
 
-/* What the channel takes beyond what it has; a page more where others have one. */
+/* Of the first n channels, but for their places. */
+static uint64_t entries_bytes(uint32_t n)
+{
+	return round_up(n * sizeof(struct sh_chandir), 4096) +
+	       round_up(n * sizeof(struct sh_chan), 4096);
+}
+
+/* What the channel takes beyond what there is. */
 static uint64_t more_bytes(const struct heap *h, uint32_t i, uint32_t capacity)
 {
-	bool new = i >= seg_chan_top(&h->sg);
-	uint64_t has = new ? 0 : ld_acq(&h->sg.chandir[i].backed); /* [H1] */
+	uint32_t top = seg_chan_top(&h->sg);
+	uint64_t has = i < top ? ld_acq(&h->sg.chandir[i].backed) : 0; /* [H1] */
 
-	return (new ? 2 * 4096 : 0) +
+	return (i < top ? 0 : entries_bytes(i + 1) - entries_bytes(top)) +
 	       (has < capacity ? places_bytes(capacity) - places_bytes(has) : 0);
 }
 
@@ -64,14 +71,14 @@ static int back(struct heap *h, uint32_t i, uint32_t capacity)
 		    heap_back(h, SEG_CENTRAL,
 			      g->chans_off + i * sizeof(struct sh_chan),
 			      g->chans_off + (i + 1) * sizeof(struct sh_chan)))
-			return -ENOMEM;
+			return commit_short(h, more, ENOMEM_BACKING);
 		st_rel(&h->sg.whdr->chan_top, i + 1);		/* [H1] */
 	}
 	if (ld_acq(&d->backed) >= capacity)			/* [H1] */
 		return 0;
 	if (back_places(h, g->places_off, i, capacity, sizeof(struct sh_place)) ||
 	    back_places(h, g->since_off, i, capacity, sizeof(uint32_t)))
-		return -ENOMEM;
+		return commit_short(h, more, ENOMEM_BACKING);
 	st_rel(&d->backed, capacity);				/* [H1] */
 	return 0;
 }
@@ -79,8 +86,7 @@ static int back(struct heap *h, uint32_t i, uint32_t capacity)
 uint64_t chans_bytes(const struct heap *h)
 {
 	uint32_t top = seg_chan_top(&h->sg);
-	uint64_t n = round_up(top * sizeof(struct sh_chandir), 4096) +
-		     round_up(top * sizeof(struct sh_chan), 4096);
+	uint64_t n = entries_bytes(top);
 
 	for (uint32_t i = 0; i < top; i++)
 		n += places_bytes(ld_acq(&h->sg.chandir[i].backed)); /* [H1] */
@@ -159,23 +165,29 @@ static void make(struct heap *h, uint32_t i, const char *text,
 	       ((ld_acq(&d->state) >> 2) + 1) << 2 | CHAN_OPEN);
 }
 
+/* One may lack the memory that another one has of its past; the next new one, too. */
 static int make_somewhere(struct heap *h, const char *text, uint32_t capacity,
 			  uint32_t *ret_index)
 {
+	uint32_t top = seg_chan_top(&h->sg);
+	int r = -ENOSPC;
 	uint64_t base;
 
-	for (uint32_t i = 0; i < h->sg.geo.nchans; i++) {
+	for (uint32_t i = 0; i < h->sg.geo.nchans && i <= top; i++) {
 		if (!is_unused(h, i, &base))
 			continue;
-		if (back(h, i, capacity))
-			return -ENOMEM;
+		if (back(h, i, capacity)) {
+			r = -ENOMEM;
+			continue;
+		}
+		top = seg_chan_top(&h->sg);
 		if (!raise_places(h, i, capacity, base))
 			continue;
 		make(h, i, text, capacity, base);
 		*ret_index = i;
 		return 0;
 	}
-	return -ENOSPC;
+	return r;
 }
 
 static uint32_t phase_of(const struct heap *h, uint32_t i)

@@ -104,18 +104,26 @@ int commit_win_back(struct heap *h)
 	       -EAGAIN : -ENOMEM;
 }
 
+int commit_short(struct heap *h, uint64_t bytes, uint32_t why)
+{
+	h->short_of = bytes;
+	h->short_why = why;
+	return -ENOMEM;
+}
+
 bool commit_fits(struct heap *h, uint64_t bytes)
 {
 	if (!h->limit || in_use_bytes(h) + bytes <= h->limit)
 		return true;
-	h->short_of = bytes;
+	commit_short(h, bytes, ENOMEM_LIMIT);
 	return false;
 }
 
 int commit_room(struct heap *h, uint64_t bytes)
 {
 	while (!commit_fits(h, bytes)) {
-		int r = h->no_memory ? -ENOMEM : make_room(h);
+		int r = h->punching ? -EAGAIN :
+			h->no_memory ? -ENOMEM : make_room(h);
 
 		if (r != -EAGAIN || h->jobs)
 			return r;

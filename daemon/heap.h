@@ -103,7 +103,8 @@ struct heap {
 	bool		 batching;	/* between retire_begin and retire_end */
 	struct batch	 batch_pages, batch_blocks;
 	uint32_t	 block_top;	/* granules that h->blocks knows */
-	uint64_t	 short_of;	/* bytes beyond the limit, of the last to fail */
+	uint64_t	 short_of;	/* bytes that there were not, of the last to fail ... */
+	uint32_t	 short_why;	/* ... ENOMEM_LIMIT or ENOMEM_BACKING */
 	int		 last_commit;	/* how the last commit job ended */
 	bool		 patient;	/* nobody waits: only ahead.c commits */
 	bool		 force_scavenge; /* a trim is under way */
@@ -166,6 +167,7 @@ int commit_alloc(struct heap *h, npages n, npages align, pgno *ret_start,
 int commit_room(struct heap *h, uint64_t bytes);
 /* Is there room already?  If not it is noted in short_of. */
 bool commit_fits(struct heap *h, uint64_t bytes);
+int commit_short(struct heap *h, uint64_t bytes, uint32_t why); /* notes: -ENOMEM */
 /*
  * There is no memory behind the segments: free pages that have some give it
  * back.  -EAGAIN: ask again, when a job has ended if one is under way; -ENOMEM:

@@ -100,8 +100,9 @@ static bool send_welcome(struct session *s, struct party p, uint32_t flags)
 	if (!(flags & WIRE_OBSERVE)) {
 		bell = bell_open(&s->sv->bell);
 		if (bell < 0)
-			return hello_refuse(s, bell, "the daemon has no file "
-					    "descriptor for a doorbell");
+			return hello_refuse(s, bell, "mheapd has no file "
+					    "descriptor for a doorbell (ulimit "
+					    "-n)");
 		fds[WIRE_FD_BELL] = bell;
 	}
 	w.nonce = s->nonce;

@@ -197,7 +197,8 @@ static int slot_take(struct server *sv, const struct peer *p,
 			      "mheapd --clients", sv->nmembers, n, sv->o->name);
 	if (r)
 		return refuse(why, EXIT_FAULT, r, "no memory for a client slot "
-			      "of heap %s", sv->o->name);
+			      "of heap %s (mheapd --limit, or /dev/shm is "
+			      "full)", sv->o->name);
 	count(sv, 1);
 	return 0;
 }

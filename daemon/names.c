@@ -23,15 +23,13 @@ static int back_entry(struct heap *h, uint32_t i)
 
 	for (uint64_t p = lo; p < hi; p += 4096) {
 		uint32_t n = (uint32_t)((p - h->sg.geo.names_off) / 4096);
-		int r;
 
 		if (names_backed(&h->sg, n))
 			continue;
 		if (!commit_fits(h, 4096))
 			return -ENOMEM;
-		r = heap_back(h, SEG_HEAP, p, p + 4096);
-		if (r)
-			return r;
+		if (heap_back(h, SEG_HEAP, p, p + 4096))
+			return commit_short(h, 4096, ENOMEM_BACKING);
 		or_rel(&h->sg.whdr->names_backed[n / 64], 1ull << n % 64); /* [H1] */
 	}
 	return 0;

@@ -113,19 +113,30 @@ static void slot_reset(struct heap *h, uint32_t slot)
 	tallies_reset(h, slot);
 }
 
+/* Memory of a slot that nobody has had; the first one brings slot 0 with it. */
+static int slot_back(struct heap *h, uint32_t slot)
+{
+	uint64_t off = h->sg.geo.slots_off, each = sizeof(struct sh_slot);
+	uint64_t has = round_up(h->slots_top * each, 4096);
+	uint64_t then = round_up((slot + 1) * each, 4096);
+
+	/* Room that is being made will do: nobody can be told to wait. */
+	if (then > has && commit_room(h, then - has) == -ENOMEM)
+		return -ENOMEM;
+	return heap_back(h, SEG_CENTRAL, off + (slot == 1 ? 0 : slot * each),
+			 off + (slot + 1) * each);
+}
+
 int client_join(struct heap *h, struct party *ret_p)
 {
 	const struct sh_geometry *g = &h->sg.geo;
 
 	for (uint32_t slot = 1; slot <= g->nclients; slot++) {
 		struct party p = client_party(h, slot);
-		uint64_t off = g->slots_off + slot * sizeof(struct sh_slot);
 
 		if (client_state(h, slot) != CLIENT_FREE)
 			continue;
-		/* The first one brings slot 0 with it. */
-		if (heap_back(h, SEG_CENTRAL, slot == 1 ? g->slots_off : off,
-			      off + sizeof(struct sh_slot)))
+		if (slot_back(h, slot))
 			return -ENOMEM;
 		if (h->slots_top <= slot)
 			h->slots_top = slot + 1;

@@ -125,8 +125,7 @@ static int serve_return(struct heap *h, const struct request *q)
 /* An index alone may be another channel's by the time that it is looked at. */
 static uint32_t chan_version(const struct heap *h, uint32_t i)
 {
-	return i < h->sg.geo.nchans ?
-	       ld_acq(&h->sg.chandir[i].state) >> 2 : 0;	/* [M5] */
+	return ld_acq(&h->sg.chandir[i].state) >> 2;		/* [M5] */
 }
 
 static int serve_open(struct heap *h, const struct request *q,
@@ -247,12 +246,12 @@ static void serving_end(struct heap *h)
 }
 
 /*
- * Names and channels count in the limit.  What there is no room for has not been done:
- * it is tried again once room has been made.
+ * Names and channels take memory, which counts in the limit.  What there was none for has
+ * not been done: it is tried again once some has been won back.
  */
-static int serve_in_limit(struct heap *h, const struct request *q, uint32_t slot,
-			  uint32_t cell, uint32_t word, uint32_t *ret_result,
-			  uint32_t *ret_reason)
+static int serve_with_memory(struct heap *h, const struct request *q, uint32_t slot,
+			     uint32_t cell, uint32_t word, uint32_t *ret_result,
+			     uint32_t *ret_reason)
 {
 	for (;;) {
 		int err;
@@ -263,11 +262,11 @@ static int serve_in_limit(struct heap *h, const struct request *q, uint32_t slot
 		if (err != -ENOMEM || !changes_text(q) || !h->short_of)
 			return err;
 		serving_end(h);
-		err = commit_room(h, h->short_of);
-		if (err) {
-			*ret_reason = ENOMEM_LIMIT;
+		*ret_reason = h->short_why;
+		err = h->short_why == ENOMEM_LIMIT ?
+		      commit_room(h, h->short_of) : commit_win_back(h);
+		if (err && (err != -EAGAIN || h->jobs))
 			return err;
-		}
 	}
 }
 
@@ -308,7 +307,7 @@ static void serve_cell(struct heap *h, uint32_t slot, uint32_t cell,
 	add_rlx(&h->sg.whdr->count.requests, 1);		/* [H2] */
 	if (!began_ns && PROBE_ON(req_done))
 		began_ns = probe_clock();
-	err = serve_in_limit(h, &q, slot, cell, word, &result, &reason);
+	err = serve_with_memory(h, &q, slot, cell, word, &result, &reason);
 	if (err == -EAGAIN) {
 		wait_for_job(h, slot, cell, began_ns);
 		return;
@@ -339,7 +338,7 @@ static void serve_again(struct heap *h, uint64_t was, uint32_t slot, uint32_t ce
 	now = is_there(h, &q, &i);
 	if (q.op != OP_NAME_SET && before != now)
 		finish(h, c, (uint32_t)(was >> 32), &q, 0, i,
-		       chan_version(h, i));
+		       q.op == OP_CHAN_OPEN ? chan_version(h, i) : 0);
 	else
 		serve_cell(h, slot, cell, 0);
 }

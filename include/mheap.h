@@ -188,8 +188,8 @@ MH_API int mh_drop(mh_heap *h, void *p);
  * then gives NULL, ESTALE.  A held object has one name at most (else EBUSY), is
  * held by it, and mh_name_get gives it held by the caller, who drops it.  ENOENT
  * no such name, ENOSPC table full, EINVAL bad name, ESTALE nobody holds it any
- * more, EUSERS and EOVERFLOW as mh_hold, ETIMEDOUT the daemon, who keeps the names,
- * is away.
+ * more, EUSERS and EOVERFLOW as mh_hold, ENOMEM no memory for the name (the object is
+ * shared by then), ETIMEDOUT the daemon, who keeps the names, is away.
  * mh_name_get needs no daemon.
  */
 MH_API int mh_name_set(mh_heap *h, const char *name, void *p);
@@ -226,7 +226,9 @@ MH_API int mh_name_remove(mh_heap *h, const char *name);
  * is readable, receive (timeout 0) until ETIMEDOUT, which makes it unreadable.  A
  * thread of the library waits for it.  -1: EMFILE, ENOMEM, EAGAIN no thread.
  *
- * A handle works in a forked child, too, as the heap's does.
+ * A handle works in a forked child, too, as the heap's does: before its first call the
+ * child joins, and ETIMEDOUT says as well that the daemon is away (half a minute at
+ * most).
  * mh_chan_close frees the handle; the channel stays.  mh_chan_remove removes the
  * channel and drops what is in it; who waits gets EPIPE.
  */

@@ -343,7 +343,7 @@ struct call {
 	uint32_t result, reason;
 };
 int call_daemon(mh_heap *h, struct call *c, bool nowait); /* 0 or -errno */
-void ring(mh_heap *h, uint32_t slot);	/* bell bit and eventfd */
+void ring(mh_heap *h, uint32_t slot);	/* bell bit and pipe */
 void want_spans(mh_heap *h, uint32_t spc);
 void hint_sweep(mh_heap *h);
 

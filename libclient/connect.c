@@ -229,8 +229,8 @@ static int refused(mh_heap *h, int r, const struct wire_welcome *w)
 		     "its mheapd speaks another protocol");
 		break;
 	case EMFILE:
-		refuse(EMFILE, "heap %s: this process has no file descriptors "
-		     "left (ulimit -n)", h->name);
+		refuse(EMFILE, "heap %s: %s", h->name, w->text[0] ? w->text :
+		       "this process has no file descriptors left (ulimit -n)");
 		break;
 	default:
 		refuse(-r, "heap %s: %s", h->name, w->text[0] ? w->text :

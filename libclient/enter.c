@@ -82,9 +82,9 @@ static int rejoin(mh_heap *h, unsigned wait_ms)
 		return has_joined(h) ? 0 : nobody_there(h, wait_ms);
 	while (!has_joined(h)) {
 		r = join_heap(h, wait_ms);
-		if (!daemon_is_away(r))
+		if (!daemon_is_away(r) && r != -ETIMEDOUT)
 			break;
-		if (mono_ms() >= end) {
+		if (r == -ETIMEDOUT || mono_ms() >= end) {
 			r = nobody_there(h, wait_ms);
 			break;
 		}

@@ -74,10 +74,10 @@ bool free_plain(mh_heap *h, void *p, uint64_t off)
 
 	if (unlikely(!slot_find(&h->sg, off, &at)))
 		return false;
-	if (lendable(h, at.spc)) {
+	if (spc_life(at.spc) == LIFE_SHARED) {
 		uint32_t i = OWNED_ARRAYS + spc_size_class(at.spc);
 
-		if (lend_wanted(tls.mc, i))
+		if (lendable(h, at.spc) && lend_wanted(tls.mc, i))
 			return borrow(h, tls.mc, p, i, &at);
 		if (unlikely(ld_rlx(slot_parked(&at))))		/* [P1] */
 			return false;

@@ -90,10 +90,11 @@ static COLD void settle(mh_heap *h, span_id id)
 {
 	int err = errno;
 
-	/* If not now (a signal handler), the daemon's sweep does it. */
 	if (enter_any(h)) {
 		freed_elsewhere(h, id);
 		leave();
+	} else {	/* a signal handler: the daemon does it */
+		hint_sweep(h);
 	}
 	errno = err;
 }

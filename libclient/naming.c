@@ -195,17 +195,22 @@ void *mh_name_get(mh_heap *h, const char *name)
 {
 	struct name_is n;
 	bool held;
+	void *p;
 	int r;
 
 	if (bad_name(h, name) || !heap_ready(h, DAEMON_WAIT_MS))
 		return NULL;
-	r = get_named(h, name, &n, &held);
-	if (r) {
-		get_failed(h, name, r);
-		return NULL;
-	}
-	return held ? h->arena + handle_offset(&h->sg, n.handle) :
-	       deref_shared(h, n.handle);
+	do {
+		r = get_named(h, name, &n, &held);
+		if (r) {
+			get_failed(h, name, r);
+			return NULL;
+		}
+		p = held ? h->arena + handle_offset(&h->sg, n.handle) :
+		    deref_shared(h, n.handle);
+		/* Gone, but it may be another one's name since. */
+	} while (!p && !name_same(&n));
+	return p;
 }
 
 int mh_name_remove(mh_heap *h, const char *name)

@@ -38,6 +38,6 @@ mh_alloc_shared 100000 shared 64 2007
 mh_free 100000 shared 64 5600
 mh_free 100000 mixed 64 11900
 frees 200 foreign 64 16407
-frees 200 stream 64 27399
+frees 200 stream 64 17107
 ROWS
 [ "$bad" = 0 ] || fail "a fast path became longer"

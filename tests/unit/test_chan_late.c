@@ -32,7 +32,20 @@ static inline bool and_then(bool yes)
 }
 
 #define name_same(n)		and_then(name_same(n))
+static void (*step_on)(void);
+
+static inline void before_deref(void)
+{
+	void (*f)(void) = step_on;
+
+	step_on = NULL;
+	if (f)
+		f();
+}
+
+#define deref_shared(h, v)	(before_deref(), deref_shared((h), (v)))
 #include "libclient/naming.c"
+#undef deref_shared
 #undef name_same
 
 #include "daemon/heap.h"
@@ -190,13 +203,35 @@ static void name_of_another_object(void **state)
 	assert_int_equal(objects(), 0);
 }
 
+static unsigned *next;
+
+static void is_the_next(void)
+{
+	assert_int_equal(mh_name_set(a, "n", next), 0);
+	mh_free(a, named);
+}
+
+/* A name of a shared object leads to one all the time, be it another one by now. */
+static void name_of_the_next_object(void **state)
+{
+	(void)state;
+	named = mh_alloc_shared(a, 64);
+	next = mh_alloc_shared(a, 64);
+	assert_int_equal(mh_name_set(a, "n", named), 0);
+	step_on = is_the_next;
+	assert_ptr_equal(mh_name_get(b, "n"), next);
+	assert_null(step_on);
+	assert_int_equal(mh_name_remove(a, "n"), 0);
+	mh_free(a, next);
+}
+
 int main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(batch_into_a_removed_one), T(killed_when_it_was_removed),
 		T(killed_when_his_place_was_taken), T(place_raised_meanwhile),
-		T(name_of_another_object),
+		T(name_of_another_object), T(name_of_the_next_object),
 	};
 
 	alarm(20);		/* what is wrong waits for ever */

@@ -336,6 +336,14 @@ static void checked(void **state)
 	assert_int_equal(hook_err, 0);
 	mh_free(c, s);
 	assert_int_equal(hook_err, EALREADY);
+	/* Freed by its owner, who has it at hand. */
+	hook_err = 0;
+	s = mh_alloc_flags(a, 64, MH_SHARED);
+	mh_free(c, mh_alloc(c, 64));
+	mh_free(a, s);
+	assert_int_equal(hook_err, 0);
+	mh_free(c, s);
+	assert_int_equal(hook_err, EALREADY);
 	hook_err = 0;
 	clientrig_kill(cr, c);
 }

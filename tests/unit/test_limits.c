@@ -129,6 +129,8 @@ static void limit_makes_room(void **state)
 	rig_free(r);
 }
 
+static uint32_t why;		/* of the last that was refused */
+
 static int open_chan(struct rig *r, struct party p, unsigned n, uint32_t places)
 {
 	struct sh_cell *c = rig_post(r, p, 0, OP_CHAN_OPEN, places, 0);
@@ -136,8 +138,7 @@ static int open_chan(struct rig *r, struct party p, unsigned n, uint32_t places)
 	snprintf(c->text, sizeof(c->text), "c%u", n);
 	requests_serve(&r->h);
 	assert_int_equal(ld_acq(&c->word) & 3, CELL_DONE);
-	if (c->err == -ENOMEM)
-		assert_int_equal(c->reason, ENOMEM_LIMIT);
+	why = c->reason;
 	return c->err;
 }
 
@@ -155,10 +156,13 @@ static void channels_are_limited(void **state)
 	struct party p = rig_join(r);
 	struct geom g = rig_run(r, p, 128);
 	unsigned n = 0, more;
+	uint32_t i;
 
 	(void)state;
+	assert_int_equal(chan_open(&r->h, "small", 1, 0, &i), 0);
 	while (!open_chan(r, p, n, SH_PLACES_MAX))
 		assert_true(++n < 512);
+	assert_int_equal(why, ENOMEM_LIMIT);
 	assert_true(n > 10);
 	assert_in_range(committed(r), 4 * MIB - 40000, 4 * MIB);
 	assert_int_equal(ld_acq(&r->sg.hdr->serving), 0);
@@ -168,10 +172,49 @@ static void channels_are_limited(void **state)
 	assert_in_range(more, 40, 128);
 	assert_true(committed(r) <= 4 * MIB);
 	assert_int_equal(open_chan(r, p, 0, SH_PLACES_MAX), 0);	/* it is there */
-	/* What was removed has its memory still. */
+	/* What was removed has its memory still, whichever has less. */
+	assert_int_equal(chan_remove(&r->h, "small"), 0);
 	assert_int_equal(chan_remove(&r->h, "c1"), 0);
 	assert_int_equal(open_chan(r, p, 600, SH_PLACES_MAX), 0);
 	assert_sound(r);
+	rig_free(r);
+}
+
+/* Nor where there is no memory behind the segments. */
+static void channels_without_memory(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB, .chans = 512 });
+	struct party p = rig_join(r);
+	struct geom g = rig_run(r, p, 16);
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(open_chan(r, p, n++, SH_PLACES_MAX), 0);
+	r->budget = 0;			/* but free pages have some */
+	while (!open_chan(r, p, n, SH_PLACES_MAX))
+		assert_true(++n < 512);
+	assert_int_equal(why, ENOMEM_BACKING);
+	retire(r, &g);
+	assert_int_equal(open_chan(r, p, n, SH_PLACES_MAX), 0);
+	assert_sound(r);
+	rig_free(r);
+}
+
+/* So do clients' slots. */
+static void clients_are_limited(void **state)
+{
+	struct rig *r = rig_of((struct rig_opts){ .reserve = 8 * MIB, .clients = 400,
+						  .limit = 4 * MIB });
+	struct party p;
+	unsigned n = 0;
+	int err;
+
+	(void)state;
+	while (!(err = client_join(&r->h, &p)))
+		n++;
+	assert_int_equal(err, -ENOMEM);
+	assert_in_range(n, 10, 399);
+	assert_in_range(committed(r), 4 * MIB - 40000, 4 * MIB);
 	rig_free(r);
 }
 
@@ -361,6 +404,8 @@ int main(void)
 		cmocka_unit_test(limit_holds),
 		cmocka_unit_test(limit_makes_room),
 		cmocka_unit_test(channels_are_limited),
+		cmocka_unit_test(channels_without_memory),
+		cmocka_unit_test(clients_are_limited),
 		cmocka_unit_test(punches_that_fail),
 		cmocka_unit_test(punches_that_fail_later),
 		cmocka_unit_test(trim_returns_everything),

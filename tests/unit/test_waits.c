@@ -85,7 +85,7 @@ static void threads_of_a_forked_child(void **state)
 
 #define MANY	1000u		/* enough for a stream: frees that would borrow */
 
-static void *shared[MANY + 2];
+static void *shared[MANY + 2], *freed_before;
 
 static int frees(void *arg)
 {
@@ -99,6 +99,9 @@ static int frees(void *arg)
 	CHECK(!mh_try_free(arg, shared[MANY + 1]));
 	CHECK(mh_try_free(arg, shared[0]) && errno == EALREADY);
 	CHECK(mono_ms() - from < DAEMON_WAIT_MS);
+	hook_err = 0;
+	mh_free(arg, freed_before);
+	CHECK(hook_err == EALREADY);
 	return 0;
 }
 
@@ -112,8 +115,13 @@ static void frees_of_a_forked_child(void **state)
 		shared[i] = mh_alloc_shared(b, i < MANY ? 1000 : 100000);
 		assert_non_null(shared[i]);
 	}
+	freed_before = mh_alloc_shared(a, 64);
+	mh_free(a, freed_before);	/* a's thread has it at hand */
 	strcpy(a->socket_path, "/nonexistent/mheap.sock");
 	assert_int_equal(in_child(frees, a), 0);
+	assert_ptr_equal(mh_alloc_shared(a, 64), freed_before);
+	assert_ptr_equal(mh_deref(a, mh_handle_of(a, freed_before)), freed_before);
+	mh_free(a, freed_before);
 	clientrig_pause(cr);
 	sweep_all(&cr->r->h, false);	/* for which it has rung */
 	clientrig_resume(cr);
@@ -148,6 +156,38 @@ static void nowait_in_a_forked_child(void **state)
 	assert_non_null(channel);
 	strcpy(a->socket_path, "/nonexistent/mheap.sock");
 	assert_int_equal(in_child(waits_not, a), 0);
+	assert_int_equal(mh_chan_close(channel), 0);
+}
+
+static void says_nothing(int conn, unsigned n)
+{
+	char end;
+
+	(void)n;
+	if (recv(conn, &end, 1, 0) > 0)
+		_exit(1);
+}
+
+static int asks_who_stands_still(void *arg)
+{
+	struct server s;
+	mh_heap *h = arg;
+
+	server_start(&s, says_nothing, false);
+	strcpy(h->socket_path, s.path);
+	errno = 0;
+	CHECK(!mh_alloc_flags(h, 64, MH_NOWAIT) && errno == EAGAIN);
+	CHECK(!mh_chan_recv(channel, 0) && errno == ETIMEDOUT);
+	server_stop(&s);
+	return 0;
+}
+
+static void nowait_of_who_stands_still(void **state)
+{
+	(void)state;
+	channel = mh_chan_open(a, "c", 4, 0);
+	assert_non_null(channel);
+	assert_int_equal(in_child(asks_who_stands_still, a), 0);
 	assert_int_equal(mh_chan_close(channel), 0);
 }
 
@@ -233,6 +273,7 @@ int main(void)
 		ON_RIG(threads_of_a_forked_child),
 		ON_RIG(frees_of_a_forked_child),
 		ON_RIG(nowait_in_a_forked_child),
+		ON_RIG(nowait_of_who_stands_still),
 		ON_RIG(a_slot_that_was_promised),
 		ON_RIG(joined_meanwhile),
 	};
