@@ -113,17 +113,19 @@ static int run(const struct command *c, int argc, char **argv)
 {
 	static struct options o;
 	static char name[32];
-	int status;
+	int status, unwritten;
 
 	snprintf(name, sizeof(name), "mheap-trace %s", c->name);
 	program_invocation_short_name = name;
 	argv[0] = name;
 	options_parse(c, argc, argv, &o);
 	status = c->run(&o);
-	if (!fflush(stdout) && !ferror(stdout))
+	unwritten = fflush(stdout) ? errno : 0;
+	if (!unwritten && !ferror(stdout))
 		return status;
-	fprintf(stderr, "%s: can't write the output: %s\n", name,
-		strerror(errno));
+	/* Why something before the last went wrong isn't known any more. */
+	fprintf(stderr, "%s: can't write the output%s%s\n", name,
+		unwritten ? ": " : "", unwritten ? strerror(unwritten) : "");
 	return status ? status : EXIT_FAULT;
 }
 

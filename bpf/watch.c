@@ -25,9 +25,11 @@ static void interrupt(int sig)
 	interrupted = 1;
 }
 
+/* What is being written is written; ppoll() ends all the same.  A second one kills. */
 static void catch_signals(void)
 {
-	struct sigaction a = { .sa_handler = interrupt };
+	struct sigaction a = { .sa_handler = interrupt,
+			       .sa_flags = SA_RESTART | (int)SA_RESETHAND };
 
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);

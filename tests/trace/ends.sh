@@ -42,6 +42,34 @@ eval "kill -INT \$tracer_signal; ends \$tracer_signal 0"
 load_ends
 tells_all signal
 
+# Interrupted while nobody reads what it writes: nothing is lost by that, and a second
+# signal ends it.
+blocked() {
+	mkfifo "$dir/$1.out"
+	exec 9<>"$dir/$1.out" 8<"$dir/$1.out"
+	tracer $1 events --json --lib "$fire"
+	exec 9>&-
+	"$fire" burst 20000 || fail "fire burst"
+	eval "blocked=\$tracer_$1"
+	until_true 20 grep -q pipe_write "/proc/$blocked/wchan" ||
+		fail "$1: it doesn't wait for who reads"
+	kill -INT $blocked
+	until_true 10 grep -q '^SigCgt:.*[014589cd]$' "/proc/$blocked/status" ||
+		fail "$1: a second signal is caught, too"
+}
+blocked slow
+cat <&8 >"$dir/told" &
+reader=$!
+ends $blocked 0
+exec 8>&-
+wait $reader
+mv "$dir/told" "$dir/slow.out"
+tells_all slow
+blocked stuck
+kill -INT $blocked
+ends $blocked 130
+exec 8>&-
+
 # outputs N TEXT COMMAND...: so many outputs that begin with the text
 outputs() {
 	want=$1 text=$2
