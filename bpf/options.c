@@ -95,9 +95,9 @@ static double seconds(struct argp_state *state, const char *name, const char *s)
 	char *end;
 	double x = strtod(s, &end);
 
-	if (end == s || *end || !(x > 0) || x > 1e8)
-		argp_error(state, "%s \"%s\": it is a number of seconds above 0",
-			   name, s);
+	if (end == s || *end || !(x >= .001) || x > 1e8)
+		argp_error(state, "%s \"%s\": it is a number of seconds from "
+			   "0.001 to 100000000", name, s);
 	return x;
 }
 

@@ -102,6 +102,12 @@ says 2 '--probe "": there is none' hist --probe ''
 says 2 "--listen: port \"65536\": $number 65535" export --listen 65536
 says 2 "port \"70000\": $number 65535" export --listen 127.0.0.1:70000
 says 2 "port \"\": $number" export --listen ''
+seconds='it is a number of seconds from 0.001 to 100000000'
+says 2 "-i \"1e-10\": $seconds" hist -i 1e-10 -n 3
+says 2 "-i \"0.0009\": $seconds" top -i 0.0009
+says 2 "INTERVAL \"nan\": $seconds" export nan
+says 2 "-d \"0\": $seconds" hist -d 0
+says 0 Usage: hist -i 0.001 --help
 says 2 '-n 3: of which intervals?  -i' hist -n 3
 says 2 '--by objects: it is count or wait' locks --by objects
 says 2 '--starts and --probe exclude each other' events --starts --probe oom
