@@ -60,25 +60,37 @@ static bool all_gone(const struct session *s)
 	return s->o->npids > 0;
 }
 
-static void scan_if_due(struct session *s)
+/* Not if the last one took longer than there is time until the end. */
+static void scan_if_due(struct session *s, uint64_t end, uint64_t *took_ns)
 {
+	uint64_t began = now_ns();
 	int r;
 
-	if (now_ns() - s->scan_ns < SCAN_NS)
+	if (began - s->scan_ns < SCAN_NS || began + *took_ns > end)
 		return;
 	tables_reap(s);
 	r = session_scan(s);
 	if (r)
 		refuse(0, "can't attach to what has appeared: %s", strerror(-r));
+	*took_ns = now_ns() - began;
+}
+
+/* NEVER: of no seconds, and after thirty years. */
+static uint64_t time_after(const struct session *s, double seconds)
+{
+	return seconds > 0 && seconds < 1e9 ?
+	       s->began_ns + (uint64_t)(seconds * 1e9) : NEVER;
 }
 
 int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 		void *arg)
 {
 	uint64_t each = (uint64_t)(s->o->interval_s * 1e9), ticks = 0;
-	uint64_t next = each ? s->began_ns + each : NEVER;
-	uint64_t end = s->o->duration_s > 0 ?
-		       s->began_ns + (uint64_t)(s->o->duration_s * 1e9) : NEVER;
+	uint64_t next = time_after(s, s->o->interval_s);
+	uint64_t end = time_after(s, s->o->duration_s);
+	uint64_t last = earlier(end, time_after(s, s->o->interval_s *
+						(double)s->o->count));
+	uint64_t took = s->began_ns - s->scan_ns;
 	uint64_t drain = s->ring ? DRAIN_NS : SCAN_NS;
 	bool more = false;
 	int r = 0;
@@ -91,7 +103,7 @@ int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 			wait_until(s, earlier(earlier(next, end),
 					      now_ns() + drain));
 		more = session_drain(s, earlier(end, now_ns() + drain));
-		scan_if_due(s);
+		scan_if_due(s, last, &took);
 		if (now_ns() < next || now_ns() >= end || interrupted)
 			continue;
 		if (s->o->count && ++ticks == s->o->count)
