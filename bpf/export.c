@@ -24,7 +24,7 @@
 struct export {
 	struct session	  *s;
 	struct MHD_Daemon *http;
-	int		   error;
+	bool		   unwritten;	/* the file, the last time */
 };
 
 static char *render(struct session *s, size_t *ret_len)
@@ -123,24 +123,48 @@ static int listen_at(struct export *x, const char *where)
 	return 0;
 }
 
-static int write_file(struct session *s)
+static int replace(const char *path, const char *text, size_t len)
 {
 	char temporary[4096];
 	FILE *f;
+	int r;
 
-	snprintf(temporary, sizeof(temporary), "%s.new", s->o->output);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	f = fopen(temporary, "we");
-	if (!f || !metrics_write(s, f) || fclose(f) ||
-	    rename(temporary, s->o->output))
-		return refuse(EXIT_FAULT, "can't write %s: %s", s->o->output,
-			      strerror(errno));
-	return 0;
+	if (!f)
+		return -errno;
+	r = fwrite(text, 1, len, f) == len && !fflush(f) ? 0 : -errno;
+	if (fclose(f) && !r)
+		r = -errno;
+	return !r && rename(temporary, path) ? -errno : r;
 }
 
+static int write_file(struct session *s)
+{
+	size_t len = 0;
+	char *text = render(s, &len);
+	int r = text ? replace(s->o->output, text, len) : -ENOMEM;
+
+	free(text);
+	return r;
+}
+
+static int cant_write(const struct session *s, int r)
+{
+	return refuse(EXIT_FAULT, "can't write %s: %s", s->o->output,
+		      strerror(-r));
+}
+
+/* A file that can't be written now may be later; said when that begins. */
 static int tick(struct session *s, void *arg)
 {
-	(void)arg;
-	return s->o->output ? write_file(s) : 0;
+	struct export *x = arg;
+	int r = s->o->output ? write_file(s) : 0;
+
+	if (r && !x->unwritten)
+		cant_write(s, r);
+	x->unwritten = r;
+	return 0;
 }
 
 static int run(struct session *s)
@@ -150,16 +174,17 @@ static int run(struct session *s)
 
 	if (r)
 		return r;
-	r = session_run(s, tick, &x);
+	session_run(s, tick, &x);
 	if (x.http)
 		MHD_stop_daemon(x.http);
 	session_stop(s);
-	if (!r && s->o->output)
+	if (s->o->output) {
 		r = write_file(s);
-	else if (!r && !s->o->listen)
-		r = metrics_write(s, stdout) ? 0 :
-		    refuse(EXIT_FAULT, "out of memory");
-	return r;
+		return r ? cant_write(s, r) : 0;
+	}
+	if (s->o->listen || metrics_write(s, stdout) || ferror(stdout))
+		return 0;	/* what can't be printed is said by main() */
+	return refuse(EXIT_FAULT, "out of memory");
 }
 
 int trace_export(const struct options *o)

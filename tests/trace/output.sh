@@ -9,8 +9,20 @@ tracer file export -o "$dir/metrics" --label-pid -i 0.1 --lib "$fire"
 "$fire" pairs 50 || fail "fire pairs"
 ends_tracer file
 is_openmetrics "$dir/metrics" || fail "the file is no OpenMetrics"
+# A file that can't be written now may be later; at the end it must be.
+mkdir "$dir/sub"
+tracer file export -o "$dir/sub/metrics" -i 0.1 --lib "$fire"
+for i in 1 2; do
+	until_true 10 test -e "$dir/sub/metrics" || fail "no file, $i"
+	rm -r "$dir/sub"
+	until_true 10 sh -c '[ "$(grep -c "write .*/sub/metrics: No such" "$1")" = $2 ]' \
+		- "$dir/file.err" $i || fail "not said $i times: $(cat "$dir/file.err")"
+	[ $i = 2 ] || mkdir "$dir/sub"
+done
+ends_tracer file 1
 tracer once export --lib "$fire"
 "$fire" pairs 50 || fail "fire pairs"
+"$fire" owner 1 </dev/null || fail "fire owner"
 ends_tracer once
 is_openmetrics "$dir/once.out" || fail "no OpenMetrics"
 line='mheap_slow_paths_total{probe="refill_done",class="16",lifetime="owned"'
