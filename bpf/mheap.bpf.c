@@ -131,7 +131,8 @@ static __always_inline void count_agg(struct hit *h,
 	}
 	ADD(a->count, 1);
 	ADD(a->nobj, arg_of(h, at->nobj));
-	ADD(a->errors, arg_of(h, at->status) != 0);
+	/* A lock that was passed over is no failure: count_wait() has it. */
+	ADD(a->errors, h->probe != P_lock_wait_done && arg_of(h, at->status));
 	ADD(a->sum_ns, ns);
 	ADD(a->wait_ns, arg_of(h, at->wait_ns));
 	ADD(a->hist[log2_slot(ns)], 1);

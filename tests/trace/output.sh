@@ -32,6 +32,8 @@ grep -qF "$line,level=\"cache\",command=\"fire\"} 100" "$dir/once.out" || {
 }
 grep -q '^mheap_slow_path_errors_total.*lifetime="shared".* 100$' \
 	"$dir/once.out" || fail "not 100 errors"
+grep '^mheap_slow_path_errors_total.*lock_wait_done' "$dir/once.out" |
+	grep -v ' 0$' && fail "a lock that was passed over is an error"
 
 # Whoever hits a probe with nonsense makes no series twice.
 tracer odd export --lib "$fire"
