@@ -57,6 +57,9 @@ void session_account(struct session *s, struct account *ret_a)
 	for (uint32_t p = P_none + 1; p < P_COUNT; p++)
 		if (p != P_selftest)
 			add_probe(s, p, &ret_a->n);
+	pthread_mutex_lock(&s->lock);
+	ret_a->n.map_full += s->untold;
+	pthread_mutex_unlock(&s->lock);
 	ask_kernel(s, ret_a);
 	ret_a->lossy = ret_a->n.ring_full || ret_a->n.map_full ||
 		       ret_a->n.stack_lost || ret_a->misses;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/layout.h"
 #include "shm/probe_ids.h"
 
 _Static_assert(CLASS_NONE == NO_CLASS, "one number");
@@ -54,18 +53,6 @@ uint64_t agg_quantile(const struct agg *a, double q)
 		}
 	}
 	return 0;
-}
-
-void agg_key_plain(struct agg_key *k)
-{
-	const struct probe_place *at = &probe_at[k->probe];
-
-	if (at->class && k->sub >= SPAN_CLASSES)
-		k->sub = NO_CLASS;
-	else if (!at->class && at->op && k->sub > OP_CHAN_REMOVE)
-		k->sub = 0;
-	if (k->level > LEVELS)
-		k->level = UINT8_MAX;
 }
 
 int agg_key_cmp(const void *a, const void *b)

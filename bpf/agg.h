@@ -27,9 +27,6 @@ uint64_t agg_slot_end(const struct agg *a, int slot);
 /* The time within which the share q (0..1) of the hits was: a slot's upper end. */
 uint64_t agg_quantile(const struct agg *a, double q);
 
-/* Anybody can hit a probe: classes, operations and levels without a name are one. */
-void agg_key_plain(struct agg_key *k);
-
 int agg_key_cmp(const void *a, const void *b);
 
 /* Adds up rows that differ in what isn't told apart, sorts by key; how many left. */

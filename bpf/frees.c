@@ -54,11 +54,8 @@ static uint32_t fold_rows(const struct options *o, struct free_row *rows,
 {
 	uint32_t out = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		rows[i].key.heap = 0;
-		if (!o->by_class)
-			rows[i].key.class = 0;
-	}
+	for (uint32_t i = 0; i < n && !o->by_class; i++)
+		rows[i].key.class = 0;
 	qsort(rows, n, sizeof(*rows), by_pair);
 	for (uint32_t i = 0; i < n; i++) {
 		if (out && !by_pair(&rows[out - 1], &rows[i])) {

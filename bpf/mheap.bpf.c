@@ -139,11 +139,20 @@ static __always_inline void count_agg(struct hit *h,
 	take_max(&a->max_ns, ns);
 }
 
+/* What is no PID could be a mark, which only we set: nobody is known. */
+static __always_inline uint32_t owner_of(const struct hit *h,
+					 const struct probe_place *at)
+{
+	uint64_t owner = arg_of(h, at->owner);
+
+	return owner < PID_ELSEWHERE ? owner : 0;
+}
+
 static __always_inline void count_wait(struct hit *h,
 				       const struct probe_place *at)
 {
 	struct lock_key key = { arg_of(h, at->lock), h->tgid,
-				arg_of(h, at->owner) };
+				owner_of(h, at) };
 	struct lock_waits zero = { 0 }, *w = need(&locks, &key, &zero);
 
 	if (!w) {
@@ -160,8 +169,7 @@ static __always_inline void count_wait(struct hit *h,
 static __always_inline void count_free(struct hit *h,
 				       const struct probe_place *at)
 {
-	struct free_key key = { arg_of(h, at->heap), h->tgid,
-				arg_of(h, at->owner), h->sub, 0 };
+	struct free_key key = { h->tgid, owner_of(h, at), h->sub, 0 };
 	struct free_count zero = { 0 }, *f = need(&frees, &key, &zero);
 
 	if (!f) {
@@ -371,16 +379,33 @@ static __always_inline uint16_t class_of(const struct hit *h,
 			 at->lock ? CLASS_OF_LOCK(arg_of(h, at->lock)) :
 				    CLASS_NONE;
 
-	return class < CLASS_NONE ? class : CLASS_NONE;
+	return class < wish.nclasses ? class : CLASS_NONE;
 }
 
+static __always_inline uint16_t op_of(const struct hit *h,
+				      const struct probe_place *at)
+{
+	uint64_t op = arg_of(h, at->op);
+
+	return op < wish.nops ? op : 0;
+}
+
+static __always_inline uint8_t level_of(const struct hit *h,
+					const struct probe_place *at)
+{
+	uint64_t level = arg_of(h, at->level);
+
+	return level <= wish.nlevels ? level : LEVEL_NONE;
+}
+
+/* Anybody can hit a probe: classes, operations and levels without a name are one. */
 static __always_inline void look(struct hit *h, const struct probe_place *at)
 {
 	h->class = class_of(h, at);
 	h->sub = at->chan ? SUB_OF_CHAN(arg_of(h, at->chan),
 					arg_of(h, at->kind)) :
-		 at->class ? h->class : arg_of(h, at->op);
-	h->level = arg_of(h, at->level);
+		 at->class ? h->class : op_of(h, at);
+	h->level = level_of(h, at);
 }
 
 static __always_inline void keep(struct hit *h, struct pt_regs *ctx,

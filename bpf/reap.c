@@ -7,6 +7,10 @@
  * A PID that is used again is told by the start of its process, which is later than
  * the first hit: rows of then are the first one's.  Whoever runs elsewhere
  * (PID_ELSEWHERE) can't be asked whether it lives, and stays.
+ *
+ * What is kept has bounds, however long it traces and whoever makes up names: so many
+ * processes of their own, then so many commands, then "other"; and so many rows of a
+ * table, beyond which hits are counted as lost.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -23,6 +27,9 @@
 #include "shm/probe_ids.h"
 
 #define KEY_MAX		64
+#define APART_MAX	4096u	/* processes */
+#define COMMANDS_MAX	1024u
+#define ROWS_MAX	65536u	/* of a table, as in the kernel */
 
 /* Who has ended since the last look. */
 struct ended {
@@ -81,23 +88,48 @@ static bool tells_apart(const struct session *s)
 	return s->o->by_process || s->wish & WISH_STACKS;
 }
 
-/* Its number among the ended; of its command, where processes are one.  0: no room. */
-static uint32_t number_of(struct session *s, uint32_t tgid, const struct proc *p)
+static uint32_t number_new(struct session *s, const struct gone *g)
 {
-	struct gone g = { .inner = p->inner }, *more;
+	struct gone *more = realloc(s->gone, (s->ngone + 1) * sizeof(*more));
 
-	memcpy(g.comm, p->comm, sizeof(g.comm));
-	if (tells_apart(s))
-		g.tgid = tgid;
-	for (uint32_t i = 0; i < s->ngone && !g.tgid; i++)
-		if (!memcmp(&s->gone[i], &g, sizeof(g)))
-			return PID_ENDED | i;
-	more = realloc(s->gone, (s->ngone + 1) * sizeof(*more));
 	if (!more)
 		return 0;
 	s->gone = more;
-	more[s->ngone] = g;
+	more[s->ngone] = *g;
 	return PID_ENDED | s->ngone++;
+}
+
+static uint32_t number_same(const struct session *s, const struct gone *g)
+{
+	for (uint32_t i = 0; i < s->ngone; i++)
+		if (!memcmp(&s->gone[i], g, sizeof(*g)))
+			return PID_ENDED | i;
+	return 0;
+}
+
+/*
+ * Its number among the ended; of its command, where processes are one.  0: no room, or
+ * (WISH_NEWS) not before the others are shown, as its PID is still asked for then.
+ */
+static uint32_t number_of(struct session *s, uint32_t tgid, const struct proc *p)
+{
+	uint32_t apart = tells_apart(s) ? APART_MAX : 0, number;
+	struct gone g = { .inner = p->inner };
+
+	memcpy(g.comm, p->comm, sizeof(g.comm));
+	if (s->ngone < apart) {
+		g.tgid = tgid;
+		return number_new(s, &g);
+	}
+	if (s->wish & WISH_NEWS)
+		return 0;
+	number = number_same(s, &g);
+	if (!number && s->ngone >= apart + COMMANDS_MAX) {
+		memset(g.comm, 0, sizeof(g.comm));
+		strcpy(g.comm, "other");
+		number = number_same(s, &g);
+	}
+	return number ? number : number_new(s, &g);
 }
 
 static bool lives(uint32_t tgid)
@@ -215,47 +247,6 @@ static bool rename_row(const struct reaping *r, const struct table *t, char *key
 	return number || owner;
 }
 
-/* Takes a row out of the kernel, under its new name. */
-static bool keep_row(struct table *t, const char *key, const char *name)
-{
-	size_t each = t->key + t->val;
-	char *more, *row;
-
-	if (t->ngone == t->room) {
-		more = realloc(t->gone, (2 * t->room + 64) * each);
-		if (!more)
-			return false;
-		t->gone = more;
-		t->room = 2 * t->room + 64;
-	}
-	row = t->gone + t->ngone * each;
-	if (bpf_map_lookup_and_delete_elem(t->fd, key, row + t->key))
-		return false;
-	memcpy(row, name, t->key);
-	t->ngone++;
-	return true;
-}
-
-/* A key is deleted only when the next one is known. */
-static void reap_table(const struct reaping *r, struct table *t)
-{
-	char key[KEY_MAX], next[KEY_MAX], name[KEY_MAX];
-	int end = bpf_map_get_next_key(t->fd, NULL, key);
-
-	while (!end) {
-		end = bpf_map_get_next_key(t->fd, key, next);
-		memcpy(name, key, t->key);
-		if (rename_row(r, t, name))
-			keep_row(t, key, name);
-		memcpy(key, next, t->key);
-	}
-}
-
-static int by_key(const void *a, const void *b, void *t)
-{
-	return memcmp(a, b, ((const struct table *)t)->key);
-}
-
 static void add_row(const struct table *t, char *row, const char *more)
 {
 	uint64_t *a = (void *)(row + t->key);
@@ -268,6 +259,83 @@ static void add_row(const struct table *t, char *row, const char *more)
 			a[i] += b[i];
 }
 
+struct called {
+	const struct table *t;
+	const char	   *name;
+};
+
+static int by_name(const void *called, const void *row)
+{
+	const struct called *c = called;
+
+	return memcmp(c->name, row, c->t->key);
+}
+
+static char *row_same(const struct table *t, const char *name)
+{
+	struct called c = { t, name };
+
+	return t->sorted ? bsearch(&c, t->gone, t->sorted, t->key + t->val,
+				   by_name) : NULL;
+}
+
+static bool row_new(struct table *t, const char *row)
+{
+	size_t each = t->key + t->val;
+	char *more;
+
+	if (t->ngone == ROWS_MAX)
+		return false;
+	if (t->ngone == t->room) {
+		more = realloc(t->gone, (2 * t->room + 64) * each);
+		if (!more)
+			return false;
+		t->gone = more;
+		t->room = 2 * t->room + 64;
+	}
+	memcpy(t->gone + t->ngone++ * each, row, each);
+	return true;
+}
+
+/* Takes a row out of the kernel, under its new name. */
+static void keep_row(struct session *s, struct table *t, const char *key,
+		     const char *name)
+{
+	uint64_t room[sizeof(struct agg_row) / sizeof(uint64_t)], hits;
+	char *row = (char *)room, *same;
+
+	if (bpf_map_lookup_and_delete_elem(t->fd, key, row + t->key))
+		return;
+	memcpy(row, name, t->key);
+	same = row_same(t, name);
+	if (same) {
+		add_row(t, same, row);
+	} else if (!row_new(t, row)) {
+		memcpy(&hits, row + t->key, sizeof(hits));
+		s->untold += hits;
+	}
+}
+
+/* A key is deleted only when the next one is known. */
+static void reap_table(const struct reaping *r, struct table *t)
+{
+	char key[KEY_MAX], next[KEY_MAX], name[KEY_MAX];
+	int end = bpf_map_get_next_key(t->fd, NULL, key);
+
+	while (!end) {
+		end = bpf_map_get_next_key(t->fd, key, next);
+		memcpy(name, key, t->key);
+		if (rename_row(r, t, name))
+			keep_row(r->s, t, key, name);
+		memcpy(key, next, t->key);
+	}
+}
+
+static int by_key(const void *a, const void *b, void *t)
+{
+	return memcmp(a, b, ((const struct table *)t)->key);
+}
+
 /* Rows of one command become one, also of those that were kept before. */
 static void fold_gone(const struct reaping *r, struct table *t)
 {
@@ -275,7 +343,7 @@ static void fold_gone(const struct reaping *r, struct table *t)
 	char *last = t->gone, *row;
 	uint32_t n = t->ngone;
 
-	if (tells_apart(r->s) || !n)
+	if (!n || (n == t->sorted && !t->owner_at))
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		rename_row(r, t, t->gone + i * each);
@@ -290,12 +358,13 @@ static void fold_gone(const struct reaping *r, struct table *t)
 			memmove(last, row, each);
 		}
 	}
+	t->sorted = t->ngone;
 }
 
 void tables_forget(struct session *s)
 {
 	for (int i = 0; i < TABLES; i++)
-		s->table[i].ngone = 0;
+		s->table[i].ngone = s->table[i].sorted = 0;
 	s->ngone = 0;
 }
 

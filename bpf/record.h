@@ -6,7 +6,7 @@
  *	probe hit -> counts (each hit, by what became of it)
  *	          -> agg    (tgid, class, level, probe)    histograms, exact
  *	          -> locks  (lock, tgid, owner)            who waited for whom
- *	          -> frees  (heap, freer, owner, class)    who frees whose
+ *	          -> frees  (freer, owner, class)          who frees whose
  *	          -> stacks, stackagg                      only if asked for
  *	          -> ring   (struct event)                 only if asked for
  *
@@ -86,6 +86,7 @@ static const struct probe_place probe_at[P_COUNT] = {
 
 /* NO_CLASS and lock_class() of shm/probe_ids.h, for the kernel. */
 #define CLASS_NONE		0xffffu
+#define LEVEL_NONE		0xffu	/* one that there is not */
 #define CLASS_OF_LOCK(lock)	((lock) >> 16 & 0xffff)
 
 /* What waits at a channel are told apart by, in the place of a class. */
@@ -140,7 +141,6 @@ struct lock_waits {
 };
 
 struct free_key {
-	uint64_t heap;		/* inode of its first segment */
 	uint32_t tgid;		/* who frees */
 	uint32_t owner;		/* PID of whose it was, 0: unknown */
 	uint32_t class;
@@ -196,13 +196,15 @@ struct wish {
 	uint64_t pid_ns_dev, pid_ns_ino;	/* the tracer's */
 	uint8_t  events, stacks, pids, any_class;
 	uint8_t  first_pid_ns;		/* and it is the first one */
-	uint8_t  pad[3];
+	uint8_t  nlevels;		/* above 0 */
+	uint16_t nclasses, nops;
+	uint8_t  pad[6];
 };
 
 _Static_assert(sizeof(struct event) == 112, "read by older mheap-trace");
 _Static_assert(sizeof(struct agg_key) == 8, "no holes: compared as bytes");
 _Static_assert(sizeof(struct lock_key) == 16, "no holes: compared as bytes");
-_Static_assert(sizeof(struct free_key) == 24, "no holes: compared as bytes");
+_Static_assert(sizeof(struct free_key) == 16, "no holes: compared as bytes");
 _Static_assert(sizeof(struct stack_key) == 16, "no holes: compared as bytes");
 _Static_assert(sizeof(struct frame) == 32, "the kernel's");
 

@@ -69,11 +69,9 @@ struct agg_row *rows_agg(struct session *s, uint32_t *ret_n)
 	struct agg_row *rows = read_all(s, TABLE_AGG, ret_n);
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < *ret_n; i++) {
-		agg_key_plain(&rows[i].key);
+	for (uint32_t i = 0; i < *ret_n; i++)
 		if (rows[i].key.probe != P_selftest)
 			rows[n++] = rows[i];
-	}
 	*ret_n = n;
 	return rows;
 }

@@ -20,6 +20,8 @@
 
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
+#include "shm/layout.h"
+#include "shm/probe_ids.h"
 #include "tools/say.h"
 
 #define SELFTEST	(1ULL << P_selftest)
@@ -65,6 +67,8 @@ static void wish_all(struct session *s)
 		.min_ns = o->min_ns, .any_class = o->any_class,
 		.events = !!(s->wish & WISH_EVENTS),
 		.stacks = !!(s->wish & WISH_STACKS), .pids = o->npids > 0,
+		.nclasses = SPAN_CLASSES, .nops = OP_CHAN_REMOVE + 1,
+		.nlevels = LEVELS,
 	};
 
 	if (getentropy(&w.token, sizeof(w.token)))

@@ -26,6 +26,7 @@ struct ring_buffer;
 #define WISH_LOCKS	(1u << 3)	/* nothing but waits for locks */
 #define WISH_FREES	(1u << 4)	/* nothing but frees of others' objects */
 #define WISH_TIMES	(1u << 5)	/* nothing but what has a time */
+#define WISH_NEWS	(1u << 6)	/* rows of the ended until they are shown */
 
 /* Events come in the order of the ring. */
 typedef void (*event_taker)(const struct event *e, void *arg);
@@ -40,9 +41,10 @@ struct table {
 	int	 fd;
 	char	*gone;
 	uint32_t ngone, room;
+	uint32_t sorted;		/* of the first there is one a key */
 };
 
-/* A process that ended, or (tgid 0) all of a command. */
+/* A process that ended, or (tgid 0) all of a command, or of "other" ones. */
 struct gone {
 	uint32_t tgid;
 	uint32_t inner;			/* struct proc's */
@@ -65,6 +67,7 @@ struct session {
 	struct table	      table[TABLES];
 	struct gone	     *gone;	/* by the number in PID_ENDED */
 	uint32_t	      ngone;
+	uint64_t	      untold;	/* hits of rows that had no room there */
 	pthread_mutex_t	      lock;	/* of rows that are gone */
 	uint32_t	      wish;
 	bool		      multi;
@@ -124,7 +127,7 @@ void session_close(struct session *s);
 /*
  * reap.c: rows of processes that have ended leave the kernel's tables, which would
  * be full some day.  Each stays a row of its own where processes are told apart,
- * else they are put together by their commands.
+ * else, and where those are too many, they are put together by their commands.
  */
 void tables_open(struct session *s);
 void tables_reap(struct session *s);

@@ -103,8 +103,9 @@ static bool add(struct session *s, struct stacks *k, const struct stack_row *r)
 	if (!rows_stack(s, r->key.stack, &stack))
 		memset(&stack, 0, sizeof(stack));
 	if (s->o->by_process)
-		snprintf(who, sizeof(who), "%s-%u",
-			 proc_name(s, r->key.tgid).s, proc_pid(s, r->key.tgid));
+		snprintf(who, sizeof(who), "%s-%.12s",
+			 proc_name(s, r->key.tgid).s,
+			 proc_number(s, r->key.tgid).s);
 	else
 		snprintf(who, sizeof(who), "%s", proc_name(s, r->key.tgid).s);
 	at = flame_step(k->root, who, FLAME_PROCESS);

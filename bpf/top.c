@@ -316,7 +316,7 @@ int trace_top(const struct options *o)
 	often.interval_s = t.o.interval_s < .2 ? t.o.interval_s : .2;
 	often.count = 0;
 	often.by_process = true;	/* what has ended is taken off by its PID */
-	r = session_open(&s, &often, 0);
+	r = session_open(&s, &often, WISH_NEWS);
 	if (!r) {
 		r = run(&s, &t);
 		session_stop(&s);

@@ -110,6 +110,10 @@ done
 for i in 1 2 3; do
 	"$dir/first" owner 1 </dev/null || fail "first owner"
 done
+# No PID, but what marks those that have ended, or run elsewhere, or is longer.
+for i in 2147483648 1073741825 4294967297; do
+	"$dir/second" owner $i </dev/null || fail "odd owner"
+done
 looked locks locks_lines locks_none frees frees_lines frees_none
 "$dir/first" owner 1 <"$dir/named.in" >"$dir/last.out" &
 last=$!
@@ -154,6 +158,9 @@ line locks '"lock":"stripe 1' "$gone" '"holder":1,' \
 	"\"holder_command\":\"$init\"" '"count":3,' '"tries":6,'
 line locks '"lock":"class' "\"pid\":$last," '"holder":1,' \
 	'"holder_command":"first"'
+odd='"pid_ended":true,"command":"second"'
+line frees "$odd" '"owner":0,' '"objects":12,'
+line locks "$odd" '"lock":"stripe 1' '"holder":0,' '"count":3,'
 line frees "$gone" '"owner":1,' "\"owner_command\":\"$init\"" '"objects":9,'
 line frees "$gone" '"owner":0,' '"objects":3,'
 grep '"owner":0,' "$dir/frees.out" | grep -q owner_command &&
@@ -166,4 +173,34 @@ for t in locks frees; do
 	grep -v '"lock":"class' "$dir/inner" |
 		grep -E '"(owner|holder)_command"' && fail "$t: a name of no one here"
 done
+# Whoever makes up names and locks takes no more room than there is, and what isn't
+# kept is counted.
+tracer many locks --json
+tracer apart hist --json --by-process --probe refill_done
+"$dir/first" names 5300 || fail "first names"
+looked many apart
+for i in 1 2; do
+	"$dir/first" locks 40000 || fail "first locks"
+	looked many
+done
+ends_tracer many
+ends_tracer apart
+sum() {
+	awk '{ n += $1 } END { printf "%.0f\n", n }'
+}
+# commands NAME MOST: of those of the many names so many are told, and others
+commands() {
+	grep -E '"command":"(n[0-9]+|other)"' "$dir/$1.out" |
+		grep -v '"lock":"lock' >"$dir/some"
+	got=$(wc -l <"$dir/some") all=$(field count <"$dir/some" | sum)
+	[ "$got" -le "$2" ] && [ "$all" = 5300 ] &&
+		grep -q '"command":"other"' "$dir/some" ||
+		fail "$1: $got rows of $all hits"
+}
+commands many 1025
+commands apart 5121
+told=$(grep '"type":"lock"' "$dir/many.out" | field count | sum)
+lost=$(stat_of many lost_map_full)
+[ "$lost" -gt 10000 ] && [ "$((told + lost))" = "$(stat_of many kept)" ] ||
+	fail "many: $told told, $lost lost, not $(stat_of many kept)"
 echo "ended.sh: each has a row of its own, and those of a command one"

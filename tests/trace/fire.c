@@ -16,7 +16,11 @@
  *	fire owner PID	of a lock of its class 5, and of a stripe of that, which PID
  *			holds; three frees of objects of PID and one of nobody's;
  *			ends at the end of input
- *	fire odd	refills of classes, by levels, and requests that don't exist
+ *	fire odd N	N refills each of classes and by levels, and N requests, that
+ *			don't exist
+ *	fire names N	N processes, each of a name of its own, that wait for a lock
+ *			and refill
+ *	fire locks N	waits for N locks that no other process waits for
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,6 +28,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "shm/layout.h"
 #include "shm/probe_ids.h"
@@ -112,13 +119,41 @@ static int fire_owner(uint64_t pid)
 	return fired();
 }
 
-static int fire_odd(void)
+static int fire_odd(uint64_t n)
 {
-	for (uint64_t i = 0; i < 3; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		probe_refill_done(1000 + i, 1, 1000, 0, 8, 0);
 		probe_refill_done(70000 + i, 9 + i, 1000, 0, 8, 0);
 		probe_call_done(900 + i, 1000, 0, 0, 0, 0);
 	}
+	return 0;
+}
+
+static int fire_names(uint64_t n)
+{
+	char name[16];
+
+	for (uint64_t i = 0; i < n; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			snprintf(name, sizeof(name), "n%" PRIu32, (uint32_t)i);
+			prctl(PR_SET_NAME, name);
+			probe_lock_wait_done(lock_id(LOCK_STRIPE, 5, 1),
+					     LOCK_STRIPE, 0, 0, 2, EBUSY);
+			_exit(fire_burst(1));
+		}
+		if (child < 0 || waitpid(child, NULL, 0) != child)
+			return 1;
+	}
+	return 0;
+}
+
+static int fire_locks(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		probe_lock_wait_done((uint64_t)getpid() << 32 | i, LOCK_STRIPE,
+				     0, 0, 2, EBUSY);
 	return 0;
 }
 
@@ -273,7 +308,11 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "owner"))
 		return fire_owner(n);
 	if (!strcmp(what, "odd"))
-		return fire_odd();
+		return fire_odd(n);
+	if (!strcmp(what, "names"))
+		return fire_names(n);
+	if (!strcmp(what, "locks"))
+		return fire_locks(n);
 	if (!strcmp(what, "chain"))
 		return fire_chain();
 	if (!strcmp(what, "preserve"))

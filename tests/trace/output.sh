@@ -35,15 +35,15 @@ grep -q '^mheap_slow_path_errors_total.*lifetime="shared".* 100$' \
 grep '^mheap_slow_path_errors_total.*lock_wait_done' "$dir/once.out" |
 	grep -v ' 0$' && fail "a lock that was passed over is an error"
 
-# Whoever hits a probe with nonsense makes no series twice.
-tracer odd export --lib "$fire"
-"$fire" odd || fail "fire odd"
+# Whoever hits a probe with nonsense makes no series twice, and fills no table.
+tracer odd export --strict --lib "$fire"
+"$fire" odd 70000 || fail "fire odd"
 ends_tracer odd
 is_openmetrics "$dir/odd.out" || fail "nonsense makes no OpenMetrics"
 for series in 'call_done",op="unknown"' \
 	'refill_done",class="0",lifetime="unknown",level="cache"' \
 	'refill_done",class="0",lifetime="unknown",level="?"'; do
-	line="mheap_slow_paths_total{probe=\"$series,command=\"fire\"} 3"
+	line="mheap_slow_paths_total{probe=\"$series,command=\"fire\"} 70000"
 	grep -qF "$line" "$dir/odd.out" ||
 		fail "no $line: $(grep unknown "$dir/odd.out")"
 done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_agg.c - what the tracer makes of its figures: times that are longer than the
- * last slot tells, what has come since a look, what has no name.
+ * last slot tells, what has come since a look, what isn't told apart.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,6 @@
 #include <cmocka.h>
 
 #include "bpf/agg.h"
-#include "shm/layout.h"
-#include "shm/probe_ids.h"
 
 #define MINUTE	60000000000ull
 
@@ -54,24 +52,6 @@ static void test_since(void **state)
 	assert_true(now.hist[9] == 0 && now.hist[7] == 3);
 }
 
-static void test_plain(void **state)
-{
-	struct agg_key k = { 1, SPAN_CLASSES, LEVELS + 1, P_refill_done };
-
-	(void)state;
-	agg_key_plain(&k);
-	assert_true(k.sub == NO_CLASS && k.level == UINT8_MAX);
-	k = (struct agg_key){ 1, SPAN_CLASSES - 1, LEVELS, P_refill_done };
-	agg_key_plain(&k);
-	assert_true(k.sub == SPAN_CLASSES - 1 && k.level == LEVELS);
-	k = (struct agg_key){ 1, 900, 0, P_call_done };
-	agg_key_plain(&k);
-	assert_true(k.sub == 0);
-	k = (struct agg_key){ 1, 900, 0, P_chan_wait_done };
-	agg_key_plain(&k);
-	assert_true(k.sub == 900);
-}
-
 static void test_fold(void **state)
 {
 	struct agg_row r[3] = {
@@ -94,7 +74,6 @@ int main(void)
 		cmocka_unit_test(test_quantile),
 		cmocka_unit_test(test_an_hour),
 		cmocka_unit_test(test_since),
-		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_fold),
 	};
 
