@@ -47,9 +47,13 @@ struct symbols {
 	void	     *named;		/* a tree of frames */
 };
 
+/*
+ * By build id alone.  A .gnu_debuglink is a path that the file chooses, which we
+ * would open with our rights: perhaps a FIFO, for good.
+ */
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = dwfl_build_id_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
 

@@ -2,7 +2,7 @@
 /*
  * symbols.h - names for frames of user stacks, also of processes that have ended:
  * a frame says which file (by build id) and where in it.  Over elfutils' libdwfl,
- * which also finds separate debugging symbols.
+ * which also finds separate debugging symbols, by build id in /usr/lib/debug.
  *
  * Files are learnt from what processes map, at their first hit.
  */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Stacks have their callers by name, also those of a process that has ended; the
-# sum of stacks is that of the hits; the picture is sound.
+# sum of stacks is that of the hits; the picture is sound; no file says what is opened.
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/trace/trace.sh"
 need_bpf
 
@@ -56,4 +56,23 @@ elif command -v python3 >/dev/null; then
 xml.dom.minidom.parse(sys.argv[1])' "$dir/a.svg" || fail "no sound XML"
 fi
 ! grep -q 'href\|<script' "$dir/a.svg" || fail "it needs something else"
+
+# A file whose debugging symbols are said to be where opening it never ends.
+if command -v objcopy >/dev/null; then
+	cd "$dir" || exit 1
+	: >symbols
+	cp "$fire" bare
+	objcopy --strip-all --add-gnu-debuglink=symbols bare || fail "objcopy"
+	rm symbols
+	mkfifo symbols
+	tracer bare stacks --lib bare
+	./bare chain || fail "bare chain"
+	kill -INT "$tracer_bare"
+	until_true 10 is_gone "$tracer_bare" || {
+		kill -KILL "$tracer_bare"
+		fail "it follows a .gnu_debuglink"
+	}
+	ends_tracer bare
+	grep -q 'bare;.*refill_done' bare.out || fail "no stack of bare"
+fi
 echo "stacks.sh: callers are named"
