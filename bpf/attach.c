@@ -144,7 +144,7 @@ int session_scan(struct session *s)
 	s->scan_ns = now_ns();
 	if (!s->o->nlibs && find_scan(&s->find, s->o->pid, s->o->npids) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < s->find.n; i++)
+	for (uint32_t i = 0; i < s->find.n && !watch_over(); i++)
 		if (!s->find.object[i]->tried)
 			deal_with(s, s->find.object[i]);
 	for (uint32_t i = 0; i < s->find.n && s->traced; i++)

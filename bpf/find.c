@@ -132,6 +132,8 @@ static int look_at(pid_t pid, const struct mapping *m, void *arg)
 		return -ENOMEM;
 	if (seen->scan == s->f->scan)
 		return 0;
+	if (watch_over())
+		return -EINTR;
 	fd = mapping_open(pid, m);
 	safe_text(name, sizeof(name), m->path, strlen(m->path), SAFE_TERMINAL);
 	if (fd == -EPERM || fd == -EACCES)
@@ -160,7 +162,7 @@ static int scan_all(struct finder *f)
 
 	if (!proc)
 		return 0;
-	while (found >= 0 && (d = readdir(proc))) {
+	while (found >= 0 && !watch_over() && (d = readdir(proc))) {
 		int r = isdigit((unsigned char)d->d_name[0]) ?
 			scan_process(f, atoi(d->d_name)) : 0;
 

@@ -17,11 +17,20 @@
 
 #define STAPSDT_TYPE	3
 
+/* Programs have a dozen, and some tens. */
+#define PHDRS_MAX	256u
+#define SHDRS_MAX	4096u
+
+/* A build id is among the first notes; the kernel looks no farther. */
+#define ID_NOTES	4096u
+
 struct reading {
 	int	 fd;
 	Elf	*elf;
 	uint64_t base;			/* address of .stapsdt.base, 0: none */
 	struct notes *n;
+	uint32_t np;
+	Elf64_Phdr p[PHDRS_MAX];
 };
 
 #if defined(__x86_64__)
@@ -36,19 +45,17 @@ static const uint8_t nop[] = { NOP }, nop_ret[] = { NOP, RET };
 static const uint8_t nop[] = { NOP }, nop_ret[] = { NOP, RET };
 #endif
 
-static bool offset_of(Elf *elf, uint64_t address, uint64_t *ret_offset)
+/* The part of the file that it says is loaded to an address. */
+static bool offset_of(const struct reading *r, uint64_t address,
+		      uint64_t *ret_offset)
 {
-	size_t n;
+	for (uint32_t i = 0; i < r->np; i++) {
+		const Elf64_Phdr *p = &r->p[i];
 
-	if (elf_getphdrnum(elf, &n))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		GElf_Phdr p;
-
-		if (!gelf_getphdr(elf, (int)i, &p) || p.p_type != PT_LOAD ||
-		    address < p.p_vaddr || address - p.p_vaddr >= p.p_filesz)
+		if (p->p_type != PT_LOAD || address < p->p_vaddr ||
+		    address - p->p_vaddr >= p->p_filesz)
 			continue;
-		*ret_offset = address - p.p_vaddr + p.p_offset;
+		*ret_offset = address - p->p_vaddr + p->p_offset;
 		return true;
 	}
 	return false;
@@ -98,9 +105,9 @@ static void add_site(struct reading *r, const char *name,
 	if (!s.probe)
 		n->unknown++;
 	else if (n->n == SITES_MAX ||
-		 !offset_of(r->elf, address[0] + shift, &s.offset) ||
+		 !offset_of(r, address[0] + shift, &s.offset) ||
 		 (address[2] &&
-		  !offset_of(r->elf, address[2] + shift, &s.semaphore)) ||
+		  !offset_of(r, address[2] + shift, &s.semaphore)) ||
 		 !site_fits(r, &s))
 		n->unfit++;
 	else
@@ -131,7 +138,9 @@ static void take_notes(struct reading *r, Elf_Data *data)
 	size_t at = 0, name_at, desc_at, next;
 	GElf_Nhdr h;
 
-	while ((next = gelf_getnote(data, at, &h, &name_at, &desc_at))) {
+	/* Who has that many unfit sites has nothing for us. */
+	while (r->n->unfit < SITES_MAX &&
+	       (next = gelf_getnote(data, at, &h, &name_at, &desc_at))) {
 		const char *bytes = data->d_buf;
 
 		if (h.n_type == STAPSDT_TYPE && h.n_namesz == 8 &&
@@ -185,14 +194,32 @@ static int read_elf(struct reading *r)
  * libelf makes room for as many headers as a file says that it has, which may be
  * 2^32 if they don't fit into the ELF header: no program that we know.
  */
-static bool is_ours(int fd)
+bool notes_is_ours(int fd, Elf64_Ehdr *ret_h)
 {
 	Elf64_Ehdr h;
 
-	return pread(fd, &h, sizeof(h), 0) == sizeof(h) &&
-	       !memcmp(h.e_ident, ELFMAG, SELFMAG) &&
-	       h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_machine == OUR_MACHINE &&
-	       h.e_shnum && h.e_shstrndx != SHN_XINDEX && h.e_phnum != PN_XNUM;
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) ||
+	    memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+	    h.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != OUR_MACHINE ||
+	    h.e_phnum > PHDRS_MAX || h.e_phentsize != sizeof(Elf64_Phdr) ||
+	    !h.e_shnum != !h.e_shoff || h.e_shnum > SHDRS_MAX ||
+	    h.e_shstrndx == SHN_XINDEX)
+		return false;
+	*ret_h = h;
+	return true;
+}
+
+static bool read_headers(struct reading *r)
+{
+	Elf64_Ehdr h;
+	ssize_t len;
+
+	if (!notes_is_ours(r->fd, &h))
+		return false;
+	r->np = h.e_phnum;
+	len = (ssize_t)(r->np * sizeof(r->p[0]));
+	return pread(r->fd, r->p, (size_t)len, (off_t)h.e_phoff) == len;
 }
 
 int notes_read(int fd, struct notes *ret_n)
@@ -201,7 +228,7 @@ int notes_read(int fd, struct notes *ret_n)
 	int err;
 
 	memset(ret_n, 0, sizeof(*ret_n));
-	if (!is_ours(fd))
+	if (!read_headers(&r))
 		return -ENOEXEC;
 	elf_version(EV_CURRENT);
 	r.elf = elf_begin(fd, ELF_C_READ, NULL);
@@ -210,4 +237,53 @@ int notes_read(int fd, struct notes *ret_n)
 	err = read_elf(&r);
 	elf_end(r.elf);
 	return err;
+}
+
+/* Lengths are rounded up as the kernel does, to 4. */
+static const char *id_among(const char *at, size_t len, size_t *ret_len)
+{
+	Elf64_Nhdr h;
+
+	while (len >= sizeof(h)) {
+		size_t name, all;
+
+		memcpy(&h, at, sizeof(h));
+		name = sizeof(h) + (((size_t)h.n_namesz + 3) & ~(size_t)3);
+		all = name + (((size_t)h.n_descsz + 3) & ~(size_t)3);
+		if (name > len || h.n_descsz > len - name)
+			break;
+		*ret_len = h.n_descsz;
+		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == 4 && *ret_len &&
+		    !memcmp(at + sizeof(h), "GNU", 4))
+			return at + name;
+		if (all > len)
+			break;
+		at += all;
+		len -= all;
+	}
+	return NULL;
+}
+
+bool notes_build_id(int fd, uint8_t *to, size_t size)
+{
+	struct reading r = { .fd = fd };
+	char notes[ID_NOTES];
+	const char *id = NULL;
+	size_t len;
+
+	if (!read_headers(&r))
+		return false;
+	for (uint32_t i = 0; i < r.np && !id; i++) {
+		ssize_t n = r.p[i].p_type != PT_NOTE ? 0 :
+			    pread(fd, notes, r.p[i].p_filesz < ID_NOTES ?
+				  r.p[i].p_filesz : ID_NOTES,
+				  (off_t)r.p[i].p_offset);
+
+		id = n > 0 ? id_among(notes, (size_t)n, &len) : NULL;
+	}
+	if (!id)
+		return false;
+	memset(to, 0, size);
+	memcpy(to, id, len < size ? len : size);
+	return true;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * notes.h - the probes of provider "mheap" in an ELF object, from its notes in
- * SystemTap's format (version 3), over libelf.
+ * SystemTap's format (version 3), over libelf; and its build id.
  */
 #ifndef BPF_NOTES_H
 #define BPF_NOTES_H
 
+#include <elf.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,5 +37,11 @@ struct notes {
  * are longer than the most that is read, NOTES_MAX.
  */
 int notes_read(int fd, struct notes *ret_n);
+
+/* An ELF of this machine, and not one whose headers alone would fill the memory. */
+bool notes_is_ours(int fd, Elf64_Ehdr *ret_h);
+
+/* Cut to `size` bytes, or filled up with zeros; false: it has none. */
+bool notes_build_id(int fd, uint8_t *to, size_t size);
 
 #endif

@@ -142,6 +142,9 @@ int session_whole(const struct options *o, uint32_t wish,
 		  int (*tick)(struct session *s, void *arg),
 		  int (*show)(struct session *s, void *arg), void *arg);
 
+/* watch.c: session_run() is interrupted, or its time is up: what takes long ends. */
+bool watch_over(void);
+
 uint64_t now_ns(void);
 #define NEVER	UINT64_MAX
 

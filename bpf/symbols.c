@@ -2,7 +2,6 @@
 /* symbols.c - see symbols.h. */
 #include "bpf/symbols.h"
 
-#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -14,15 +13,20 @@
 #include <unistd.h>
 
 #include "bpf/mapping.h"
+#include "bpf/notes.h"
 #include "tools/say.h"
 
 #define ID_BYTES	sizeof(((struct frame *)0)->build_id)
+
+#define FILES_MAX	512u		/* a descriptor each */
+#define RANGES_MAX	32768u
+#define LEARNT_MAX	1024u		/* mappings of a process */
 
 /* An ELF file by its build id. */
 struct file {
 	uint8_t	     id[ID_BYTES];
 	char	    *path;		/* as its processes see it */
-	int	     fd;		/* kept: a file may be removed */
+	int	     fd;		/* kept: it may be removed */
 	Dwfl	    *dwfl;		/* opened when first asked */
 	Dwfl_Module *module;
 };
@@ -40,11 +44,13 @@ struct range {
 	uint8_t	 id[ID_BYTES];
 };
 
+/* The latest of both: who runs for long must not have ever more. */
 struct symbols {
-	struct file  *file;
-	struct range *range;
-	uint32_t      n, nranges;
-	void	     *named;		/* a tree of frames */
+	struct file  file[FILES_MAX];
+	struct range range[RANGES_MAX];
+	uint64_t     n, nranges;	/* ever learnt */
+	uint32_t     learnt;		/* of the process at hand */
+	void	    *named;		/* a tree of frames */
 };
 
 /*
@@ -63,62 +69,57 @@ struct symbols *symbols_new(void)
 	return calloc(1, sizeof(struct symbols));
 }
 
+static void drop(struct file *f)
+{
+	if (f->dwfl)
+		dwfl_end(f->dwfl);
+	if (f->path)
+		close(f->fd);
+	free(f->path);
+	*f = (struct file){ 0 };
+}
+
 void symbols_free(struct symbols *y)
 {
 	if (!y)
 		return;
-	for (uint32_t i = 0; i < y->n; i++) {
-		if (y->file[i].dwfl)
-			dwfl_end(y->file[i].dwfl);
-		close(y->file[i].fd);
-		free(y->file[i].path);
-	}
-	free(y->file);
-	free(y->range);
+	for (uint32_t i = 0; i < FILES_MAX; i++)
+		drop(&y->file[i]);
 	tdestroy(y->named, free);
 	free(y);
 }
 
 static struct file *by_id(struct symbols *y, const uint8_t *id)
 {
-	for (uint32_t i = 0; i < y->n; i++)
+	for (uint64_t i = 0; i < y->n && i < FILES_MAX; i++)
 		if (!memcmp(y->file[i].id, id, ID_BYTES))
 			return &y->file[i];
 	return NULL;
 }
 
-static bool read_id(int fd, uint8_t *ret_id)
+/* Takes the descriptor. */
+static void add(struct symbols *y, int fd, const char *path, const uint8_t *id)
 {
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	const void *id = NULL;
-	ssize_t len = elf ? dwelf_elf_gnu_build_id(elf, &id) : 0;
+	struct file f = { .fd = fd }, *at = &y->file[y->n % FILES_MAX];
 
-	memset(ret_id, 0, ID_BYTES);
-	if (len > 0)
-		memcpy(ret_id, id, (size_t)len < ID_BYTES ? (size_t)len :
-		       ID_BYTES);
-	if (elf)
-		elf_end(elf);
-	return len > 0;
+	memcpy(f.id, id, ID_BYTES);
+	f.path = by_id(y, id) ? NULL : strdup(path);
+	if (!f.path) {
+		close(fd);
+		return;
+	}
+	drop(at);
+	*at = f;
+	y->n++;
 }
 
 /* Takes the descriptor. */
-static bool add(struct symbols *y, int fd, const char *path)
+static bool take(struct symbols *y, int fd, const char *path, uint8_t *ret_id)
 {
-	struct file f = { .fd = fd }, *more;
-
-	if (!read_id(fd, f.id) || by_id(y, f.id))
-		goto no;
-	more = realloc(y->file, (y->n + 1) * sizeof(*more));
-	if (!more)
-		goto no;
-	y->file = more;
-	f.path = strdup(path);
-	if (!f.path)
-		goto no;
-	y->file[y->n++] = f;
-	return true;
-no:
+	if (notes_build_id(fd, ret_id, ID_BYTES)) {
+		add(y, fd, path, ret_id);
+		return true;
+	}
 	close(fd);
 	return false;
 }
@@ -126,43 +127,31 @@ no:
 bool symbols_file(struct symbols *y, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint8_t id[ID_BYTES];
 
-	return fd >= 0 && add(y, fd, path);
-}
-
-static void add_range(struct symbols *y, pid_t pid, const struct mapping *m,
-		      const uint8_t *id)
-{
-	struct range *more = realloc(y->range,
-				     (y->nranges + 1) * sizeof(*more));
-
-	if (!more)
-		return;
-	y->range = more;
-	more[y->nranges] = (struct range){ .pid = pid, .start = m->start,
-					   .end = m->end, .offset = m->offset };
-	memcpy(more[y->nranges++].id, id, ID_BYTES);
+	return fd >= 0 && take(y, fd, path, id);
 }
 
 static int learn(pid_t pid, const struct mapping *m, void *arg)
 {
 	struct symbols *y = arg;
-	uint8_t id[ID_BYTES];
+	struct range r = { .pid = pid, .start = m->start, .end = m->end,
+			   .offset = m->offset };
 	int fd = mapping_open(pid, m);
 
-	if (fd >= 0 && read_id(fd, id))
-		add_range(y, pid, m, id);
-	if (fd >= 0)
-		add(y, fd, m->path);
-	return 0;
+	if (fd >= 0 && take(y, fd, m->path, r.id))
+		y->range[y->nranges++ % RANGES_MAX] = r;
+	return ++y->learnt == LEARNT_MAX;
 }
 
 struct frame symbols_frame(struct symbols *y, pid_t pid, const struct frame *f)
 {
+	uint64_t n = f->status == FRAME_ADDRESS ? y->nranges : 0;
 	struct frame in = *f;
 
-	for (uint32_t i = 0; f->status == FRAME_ADDRESS && i < y->nranges; i++) {
-		const struct range *r = &y->range[i];
+	/* From the latest: a PID may be used again. */
+	for (uint64_t i = 1; i <= n && i <= RANGES_MAX; i++) {
+		const struct range *r = &y->range[(n - i) % RANGES_MAX];
 
 		if (r->pid != pid || f->at < r->start || f->at >= r->end)
 			continue;
@@ -176,13 +165,19 @@ struct frame symbols_frame(struct symbols *y, pid_t pid, const struct frame *f)
 
 void symbols_learn(struct symbols *y, pid_t pid)
 {
+	y->learnt = 0;
 	mapping_each(pid, learn, y);
 }
 
+/* Looked at again: its owner may have changed it. */
 static bool open_module(struct file *f)
 {
+	Elf64_Ehdr h;
+
 	if (f->dwfl)
 		return f->module;
+	if (!notes_is_ours(f->fd, &h))
+		return false;
 	f->dwfl = dwfl_begin(&callbacks);
 	if (!f->dwfl)
 		return false;

@@ -4,7 +4,8 @@
  * a frame says which file (by build id) and where in it.  Over elfutils' libdwfl,
  * which also finds separate debugging symbols, by build id in /usr/lib/debug.
  *
- * Files are learnt from what processes map, at their first hit.
+ * Files are learnt from what processes map, at their first hit; of very many only
+ * the latest are kept.
  */
 #ifndef BPF_SYMBOLS_H
 #define BPF_SYMBOLS_H

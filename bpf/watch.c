@@ -18,6 +18,7 @@
 #define SCAN_NS		2000000000ULL
 
 static volatile sig_atomic_t interrupted;
+static uint64_t end_ns = NEVER;
 
 static void interrupt(int sig)
 {
@@ -33,6 +34,11 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+}
+
+bool watch_over(void)
+{
+	return interrupted || now_ns() >= end_ns;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -87,24 +93,24 @@ int session_run(struct session *s, int (*tick)(struct session *s, void *arg),
 {
 	uint64_t each = (uint64_t)(s->o->interval_s * 1e9), ticks = 0;
 	uint64_t next = time_after(s, s->o->interval_s);
-	uint64_t end = time_after(s, s->o->duration_s);
-	uint64_t last = earlier(end, time_after(s, s->o->interval_s *
-						(double)s->o->count));
-	uint64_t took = s->began_ns - s->scan_ns;
+	uint64_t took = s->began_ns - s->scan_ns, last;
 	uint64_t drain = s->ring ? DRAIN_NS : SCAN_NS;
 	bool more = false;
 	int r = 0;
 
+	end_ns = time_after(s, s->o->duration_s);
+	last = earlier(end_ns, time_after(s, s->o->interval_s *
+					  (double)s->o->count));
 	/* In this order: who has read that it runs may end it. */
 	catch_signals();
 	refuse(0, "tracing %u object%s", s->traced, s->traced == 1 ? "" : "s");
-	while (!r && !interrupted && now_ns() < end && !all_gone(s)) {
+	while (!r && !watch_over() && !all_gone(s)) {
 		if (!more)
-			wait_until(s, earlier(earlier(next, end),
+			wait_until(s, earlier(earlier(next, end_ns),
 					      now_ns() + drain));
-		more = session_drain(s, earlier(end, now_ns() + drain));
+		more = session_drain(s, earlier(end_ns, now_ns() + drain));
 		scan_if_due(s, last, &took);
-		if (now_ns() < next || now_ns() >= end || interrupted)
+		if (now_ns() < next || watch_over())
 			continue;
 		if (s->o->count && ++ticks == s->o->count)
 			break;

@@ -230,6 +230,20 @@ TEST_HELPERS = \
 	tools/say.h \
 	$(NULL)
 
+if BPF
+UNIT_TESTS += %D%/unit/test_notes
+endif
+%C%_unit_test_notes_SOURCES = \
+	%D%/unit/test_notes.c \
+	bpf/names.c \
+	bpf/names.h \
+	bpf/notes.c \
+	bpf/notes.h \
+	tools/say.c \
+	tools/say.h \
+	$(NULL)
+%C%_unit_test_notes_LDADD = $(LDADD) $(BPF_LIBS)
+
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \
 	%D%/multi/soak.h \
