@@ -86,7 +86,7 @@ static void report_json(const struct session *s, const struct account *a)
 	json_u64(o, "lost_missed", a->misses);
 	json_u64(o, "ns", a->ns);
 	json_u64(o, "hit_ns", s->hit_ns);
-	json_u64(o, "objects", s->find.n);
+	json_u64(o, "objects", s->find.ever);
 	json_u64(o, "proven", s->proven);
 	json_u64(o, "unattached", s->unattached);
 	json_u64(o, "unknown_probes", s->unknown);
@@ -106,7 +106,7 @@ static void report_text(const struct session *s, const struct account *a)
 		"cost: %s a hit, %.2f %% of a CPU; %u of %u objects proven to "
 		"fire, %u not attached\n", a->n.ring_full, a->n.map_full, a->n.stack_lost,
 		a->misses, ns_text(s->hit_ns).s, 100 * cost(s, a), s->proven,
-		s->find.n, s->unattached);
+		s->find.ever, s->unattached);
 	if (s->unknown || s->unfit)
 		fprintf(stderr, "left alone: %u probes that are newer than this "
 			"mheap-trace, %u sites that the kernel can't use safely\n",

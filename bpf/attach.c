@@ -37,16 +37,16 @@ static int attach(struct session *s, const struct object *o, pid_t pid,
 	return session_attach(s, s->skel->progs.on_probe, o, pid, probes, ret_h);
 }
 
-static int keep(struct session *s, struct hold h)
+static int keep(struct object *o, struct hold h)
 {
-	struct hold *more = realloc(s->hold, (s->nholds + 1) * sizeof(*more));
+	struct hold *more = realloc(o->hold, (o->nholds + 1) * sizeof(*more));
 
 	if (!more) {
 		link_drop(&h);
 		return -ENOMEM;
 	}
-	s->hold = more;
-	more[s->nholds++] = h;
+	o->hold = more;
+	more[o->nholds++] = h;
 	return 0;
 }
 
@@ -71,7 +71,7 @@ static void count_proof(struct session *s, const struct object *o, enum proof p,
 		s->hit_ns = canary_count(s, o, for_canary(s), COST_HITS, &lost);
 }
 
-static int attach_everybody(struct session *s, const struct object *o,
+static int attach_everybody(struct session *s, struct object *o,
 			    bool *ret_again)
 {
 	enum proof p;
@@ -87,7 +87,7 @@ static int attach_everybody(struct session *s, const struct object *o,
 		return 0;
 	}
 	count_proof(s, o, p, why);
-	return keep(s, h);
+	return keep(o, h);
 }
 
 static bool named_before(const struct options *o, uint32_t i)
@@ -98,7 +98,7 @@ static bool named_before(const struct options *o, uint32_t i)
 	return false;
 }
 
-static int attach_pids(struct session *s, const struct object *o,
+static int attach_pids(struct session *s, struct object *o,
 		       bool *ret_again)
 {
 	struct hold h;
@@ -112,7 +112,7 @@ static int attach_pids(struct session *s, const struct object *o,
 		if (named_before(s->o, i))
 			continue;
 		r = attach(s, o, s->o->pid[i], s->probes & ~SELFTEST, &h);
-		r = r == -ESRCH ? 0 : r ? r : keep(s, h);
+		r = r == -ESRCH ? 0 : r ? r : keep(o, h);
 	}
 	if (!r)
 		count_proof(s, o, p, why);
@@ -141,9 +141,13 @@ static void say_unattached(struct session *s, struct object *o)
 
 int session_scan(struct session *s)
 {
+	bool crowded = s->find.crowded;
+
 	s->scan_ns = now_ns();
 	if (!s->o->nlibs && find_scan(&s->find, s->o->pid, s->o->npids) < 0)
 		return -ENOMEM;
+	/* Of how many files it is can't be known. */
+	s->unattached += !crowded && s->find.crowded;
 	for (uint32_t i = 0; i < s->find.n && !watch_over(); i++)
 		if (!s->find.object[i]->tried)
 			deal_with(s, s->find.object[i]);

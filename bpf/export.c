@@ -102,7 +102,8 @@ static int resolve(const char *where, struct addrinfo **ret_ai)
 
 static int listen_at(struct export *x, const char *where)
 {
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD;
+	/* Not by select(), which knows 1024 descriptors: a session may have more. */
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO;
 	struct addrinfo *ai;
 	int r = resolve(where, &ai);
 

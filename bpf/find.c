@@ -10,12 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bpf/mapping.h"
 #include "bpf/session.h"
 #include "tools/say.h"
+
+#define SPARE_FDS	64u
 
 static struct object *known(const struct finder *f, const struct stat *st)
 {
@@ -52,17 +55,36 @@ static void object_free(struct object *o)
 	free(o);
 }
 
+void find_detach(struct object *o)
+{
+	for (uint32_t i = 0; i < o->nholds; i++)
+		link_drop(&o->hold[i]);
+	free(o->hold);
+	o->hold = NULL;
+	o->nholds = 0;
+}
+
+static void let_go(struct object *o)
+{
+	find_detach(o);
+	close(o->fd);
+	object_free(o);
+}
+
 /*
  * 1: an object more, which has the descriptor; 0: a known one; -ENOEXEC, -EFBIG of
  * notes_read(), -ENOMEM.
  */
-static int add(struct finder *f, int fd, const struct stat *st, const char *path)
+static int add(struct finder *f, int fd, const struct stat *st, const char *path,
+	       struct object **ret_o)
 {
-	struct object **more, *o;
+	struct object **more, *o = known(f, st);
 	int r;
 
-	if (known(f, st))
+	if (o) {
+		*ret_o = o;
 		return 0;
+	}
 	if (!S_ISREG(st->st_mode))
 		return -ENOEXEC;
 	more = realloc(f->object, (f->n + 1) * sizeof(*more));
@@ -73,11 +95,14 @@ static int add(struct finder *f, int fd, const struct stat *st, const char *path
 	if (!o)
 		return -ENOMEM;
 	r = notes_read(fd, &o->notes);
+	if (!r && f->most && f->n >= f->most)
+		r = -EMFILE;
 	if (r) {
 		object_free(o);
 		return r;
 	}
-	more[f->n++] = o;
+	more[f->n++] = *ret_o = o;
+	f->ever++;
 	return 1;
 }
 
@@ -93,6 +118,19 @@ static void barred(struct finder *f, pid_t pid, const char *what)
 	f->barred = true;
 }
 
+static void say_why_not(struct finder *f, pid_t pid, int err, const char *what)
+{
+	if (err == -EPERM || err == -EACCES)
+		barred(f, pid, what);
+	if (err != -EMFILE && err != -ENFILE)
+		return;
+	if (!f->crowded)
+		refuse(0, "there is no descriptor left (%s): what has probes in "
+		       "further files is not traced; `ulimit -Hn' raises the "
+		       "limit", strerror(-err));
+	f->crowded = true;
+}
+
 /* The same file as the last time: same number, not changed, not made anew. */
 static bool looked_at(struct seen *s, const struct stat *st)
 {
@@ -104,16 +142,24 @@ static bool looked_at(struct seen *s, const struct stat *st)
 }
 
 /* Takes the descriptor. */
-static int look_into(struct scan *s, struct seen *seen, int fd, const char *path)
+static int look_into(struct scan *s, pid_t pid, struct seen *seen, int fd,
+		     const char *path)
 {
 	struct stat st;
 	int r = 0;
 
-	if (!fstat(fd, &st) && !looked_at(seen, &st))
-		r = add(s->f, fd, &st, path);
+	if (!fstat(fd, &st) && !looked_at(seen, &st)) {
+		seen->object = NULL;
+		r = add(s->f, fd, &st, path, &seen->object);
+	}
+	if (seen->object)
+		seen->object->idle = 0;
 	if (r == -EFBIG)
 		refuse(0, "%s: left out: its .note.stapsdt is longer than %u bytes",
 		       path, NOTES_MAX);
+	if (r == -EMFILE)
+		seen->changed = (struct timespec){ 0 };
+	say_why_not(s->f, pid, r, path);
 	s->found += r > 0;
 	if (r <= 0)
 		close(fd);
@@ -130,18 +176,19 @@ static int look_at(pid_t pid, const struct mapping *m, void *arg)
 
 	if (!seen)
 		return -ENOMEM;
+	if (seen->object)
+		seen->object->idle = 0;
 	if (seen->scan == s->f->scan)
 		return 0;
 	if (watch_over())
 		return -EINTR;
 	fd = mapping_open(pid, m);
 	safe_text(name, sizeof(name), m->path, strlen(m->path), SAFE_TERMINAL);
-	if (fd == -EPERM || fd == -EACCES)
-		barred(s->f, pid, name);
+	say_why_not(s->f, pid, fd, name);
 	if (fd < 0)
 		return 0;
 	seen->scan = s->f->scan;
-	return look_into(s, seen, fd, name);
+	return look_into(s, pid, seen, fd, name);
 }
 
 static int scan_process(struct finder *f, pid_t pid)
@@ -149,8 +196,8 @@ static int scan_process(struct finder *f, pid_t pid)
 	struct scan s = { .f = f };
 	int r = mapping_each(pid, look_at, &s);
 
-	if (r == -EPERM || r == -EACCES)
-		barred(f, pid, "the memory map");
+	say_why_not(f, pid, r, "the memory map");
+	f->whole = f->whole && r != -EMFILE && r != -ENFILE;
 	return r == -ENOMEM ? -1 : s.found;
 }
 
@@ -160,8 +207,11 @@ static int scan_all(struct finder *f)
 	struct dirent *d;
 	int found = 0;
 
-	if (!proc)
+	if (!proc) {
+		say_why_not(f, getpid(), -errno, "/proc");
+		f->whole = false;
 		return 0;
+	}
 	while (found >= 0 && !watch_over() && (d = readdir(proc))) {
 		int r = isdigit((unsigned char)d->d_name[0]) ?
 			scan_process(f, atoi(d->d_name)) : 0;
@@ -172,29 +222,73 @@ static int scan_all(struct finder *f)
 	return found;
 }
 
+static bool is_idle(const struct object *o)
+{
+	struct stat st;
+
+	return !o->named && o->idle > IDLE_REMOVED &&
+	       (o->idle > IDLE_THERE || (!fstat(o->fd, &st) && !st.st_nlink));
+}
+
+/* Nothing in `seen` has an idle object: it would be met with that. */
+static void scanned(struct finder *f)
+{
+	uint32_t n = 0;
+
+	mapping_scanned(&f->seen);
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct object *o = f->object[i];
+
+		o->idle++;
+		if (is_idle(o))
+			let_go(o);
+		else
+			f->object[n++] = o;
+	}
+	f->n = n;
+}
+
+/* One for its file, one for each link; some are left to look and to write with. */
+static uint32_t most_objects(uint32_t npids)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return l.rlim_cur < SPARE_FDS + 2 ? 1 : ((uint32_t)l.rlim_cur - SPARE_FDS) /
+		(1 + (npids ? npids : 1));
+}
+
 int find_scan(struct finder *f, const pid_t *pid, uint32_t npids)
 {
 	int found = 0;
 
 	f->scan++;
+	f->whole = true;
+	f->most = most_objects(npids);
 	if (!npids)
-		return scan_all(f);
+		found = scan_all(f);
 	for (uint32_t i = 0; i < npids && found >= 0; i++) {
 		int r = scan_process(f, pid[i]);
 
 		found = r < 0 ? r : found + r;
 	}
+	if (f->whole && found >= 0 && !watch_over())
+		scanned(f);
 	return found;
 }
 
 int find_file(struct finder *f, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+	struct object *o = NULL;
 	struct stat st;
 
 	if (fd < 0)
 		return -1;
-	r = fstat(fd, &st) ? -errno : add(f, fd, &st, path);
+	r = fstat(fd, &st) ? -errno : add(f, fd, &st, path, &o);
+	if (o)
+		o->named = true;
 	if (r <= 0)
 		close(fd);
 	if (r >= 0)
@@ -205,10 +299,8 @@ int find_file(struct finder *f, const char *path)
 
 void find_end(struct finder *f)
 {
-	for (uint32_t i = 0; i < f->n; i++) {
-		close(f->object[i]->fd);
-		object_free(f->object[i]);
-	}
+	for (uint32_t i = 0; i < f->n; i++)
+		let_go(f->object[i]);
 	free(f->object);
 	mapping_forget(&f->seen);
 	*f = (struct finder){ 0 };

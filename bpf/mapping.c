@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int seen_cmp(const void *a, const void *b)
@@ -25,26 +26,39 @@ static int seen_cmp(const void *a, const void *b)
 	return x->minor == y->minor ? 0 : x->minor < y->minor ? -1 : 1;
 }
 
-struct seen *mapping_seen(void **seen, const struct mapping *m)
+struct seen *mapping_seen(struct seen_files *f, const struct mapping *m)
 {
-	struct seen *s = calloc(1, sizeof(*s)), **node;
+	const struct seen key = { .major = m->major, .minor = m->minor,
+				  .ino = m->ino };
+	struct seen **was = tfind(&key, &f->now, seen_cmp), *s;
 
-	if (!s)
+	if (was)
+		return *was;
+	was = tfind(&key, &f->before, seen_cmp);
+	s = was ? *was : malloc(sizeof(*s));
+	if (s && !was)
+		*s = key;
+	if (!s || !tsearch(s, &f->now, seen_cmp)) {
+		if (!was)
+			free(s);
 		return NULL;
-	s->major = m->major;
-	s->minor = m->minor;
-	s->ino = m->ino;
-	node = tsearch(s, seen, seen_cmp);
-	if (node && *node == s)
-		return s;
-	free(s);
-	return node ? *node : NULL;
+	}
+	if (was)
+		tdelete(s, &f->before, seen_cmp);
+	return s;
 }
 
-void mapping_forget(void **seen)
+void mapping_scanned(struct seen_files *f)
 {
-	tdestroy(*seen, free);
-	*seen = NULL;
+	tdestroy(f->before, free);
+	f->before = f->now;
+	f->now = NULL;
+}
+
+void mapping_forget(struct seen_files *f)
+{
+	mapping_scanned(f);
+	mapping_scanned(f);
 }
 
 /* "start-end r-xp offset major:minor inode path": from a file? */
@@ -121,13 +135,37 @@ static bool is_mapped_as(int fd, const struct mapping *m)
 	return is;
 }
 
+/*
+ * Others have chosen the path: what isn't a file isn't opened, as that alone may
+ * wait for ever, arm a watchdog, or give us a terminal.
+ */
+static int open_regular(const char *path)
+{
+	int at = open(path, O_PATH | O_CLOEXEC), fd;
+	struct stat st;
+	char self[64];
+
+	if (at < 0)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	if (fstat(at, &st) || !S_ISREG(st.st_mode)) {
+		close(at);
+		return -ENOEXEC;
+	}
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		fd = -errno;
+	close(at);
+	return fd;
+}
+
 static int open_if(const char *path, const struct mapping *m)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_regular(path);
 
 	if (fd >= 0 && !is_mapped_as(fd, m)) {
 		close(fd);
-		return -1;
+		return -ENOENT;
 	}
 	return fd;
 }
@@ -139,10 +177,9 @@ int mapping_open(pid_t pid, const struct mapping *m)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
 		 pid, m->start, m->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0)
-		return fd;
-	why = -errno;
+	why = open_regular(path);
+	if (why != -EPERM && why != -EACCES)
+		return why;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
 	fd = open_if(path, m);
 	if (fd < 0)

@@ -25,20 +25,33 @@ int mapping_each(pid_t pid, int (*take)(pid_t pid, const struct mapping *m,
 /*
  * Opens the file.  By /proc/PID/map_files, which is right for removed files and in
  * other mount name spaces; without the right to, by its path, if the kernel says
- * that it is the same.  -errno: can't.
+ * that it is the same.  -errno: can't; -ENOEXEC: it is no regular file.
  */
 int mapping_open(pid_t pid, const struct mapping *m);
+
+struct object;
 
 /* What is kept of a file, by the numbers in its mappings. */
 struct seen {
 	unsigned	major, minor;
 	uint64_t	ino;
-	uint32_t	scan;
+	uint32_t	scan;		/* looked into in that one */
 	struct timespec changed;
+	struct object  *object;		/* that it is; NULL: none */
 };
 
-/* Of this file in the tree `seen`, all zero at first; NULL: no memory. */
-struct seen *mapping_seen(void **seen, const struct mapping *m);
-void mapping_forget(void **seen);
+/*
+ * Of files mapped in the scan that goes on, and of those of the last whole one
+ * that have not been met yet; all zero at first.
+ */
+struct seen_files {
+	void *now, *before;
+};
+
+/* Of this file; NULL: no memory. */
+struct seen *mapping_seen(struct seen_files *f, const struct mapping *m);
+/* A whole scan has ended: what it has not met is forgotten. */
+void mapping_scanned(struct seen_files *f);
+void mapping_forget(struct seen_files *f);
 
 #endif

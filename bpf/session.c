@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,6 +208,17 @@ static int all_there(struct session *s)
 		      "another way");
 }
 
+/* Two descriptors an object, and there may be many. */
+static void more_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int open_ring(struct session *s);
 
 int session_open(struct session *s, const struct options *o, uint32_t wish)
@@ -217,6 +229,7 @@ int session_open(struct session *s, const struct options *o, uint32_t wish)
 			       .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .take = s->take, .take_arg = s->take_arg };
 	libbpf_set_print(be_quiet);
+	more_descriptors();
 	r = probes_wanted(o, wish, &s->probes);
 	if (!r)
 		r = named_files(s);
@@ -263,11 +276,8 @@ bool session_drain(struct session *s, uint64_t until_ns)
 
 void session_stop(struct session *s)
 {
-	for (uint32_t i = 0; i < s->nholds; i++)
-		link_drop(&s->hold[i]);
-	free(s->hold);
-	s->hold = NULL;
-	s->nholds = 0;
+	for (uint32_t i = 0; i < s->find.n; i++)
+		find_detach(s->find.object[i]);
 }
 
 void session_close(struct session *s)

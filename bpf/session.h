@@ -56,8 +56,6 @@ struct session {
 	struct mheap_bpf     *skel;
 	struct ring_buffer   *ring;
 	struct finder	      find;
-	struct hold	     *hold;	/* of each object, with -p and PID */
-	uint32_t	      nholds;
 	uint32_t	      traced, unattached;	/* objects */
 	uint32_t	      proven, unproven;	/* of those that are traced */
 	uint32_t	      unknown, unfit;	/* sites left alone */

@@ -142,7 +142,7 @@ static void summary(struct session *s, const struct top *t, uint32_t n, char *to
 	session_account(s, &a);
 	snprintf(to, size, "%u of %u objects proven, %" PRIu64 " hits, %" PRIu64
 		 " lost in tables, cost %s a hit; %u rows by %s", s->proven,
-		 s->find.n, a.n.hits, a.n.map_full, ns_text(s->hit_ns).s, n,
+		 s->find.ever, a.n.hits, a.n.map_full, ns_text(s->hit_ns).s, n,
 		 by[t->o.by]);
 }
 

@@ -81,6 +81,33 @@ exec 9>&-
 says 0 refill_done "" list
 says 0 'in files of --lib' "" list --lib "$dir/fire"
 
+# A path that means another thing to who has mapped it is not opened for that.
+if unshare -m true 2>/dev/null; then
+	mkdir "$dir/there"
+	mkfifo -m 666 "$dir/there/f" "$dir/there.in"
+	cat >"$dir/inside" <<-EOF
+		mount -t tmpfs one "$dir/there" && cp "$fire" "$dir/there/f" || exit 1
+		"$dir/there/f" state <"$dir/there.in" >"$dir/there.state" &
+		until [ -s "$dir/there.state" ]; do sleep 0.02; done
+		mount -t tmpfs two "$dir/there" && : >"$dir/two"
+		wait
+	EOF
+	unshare -m sh "$dir/inside" &
+	pids="$pids $!"
+	exec 9<>"$dir/there.in"
+	one_answers() {
+		echo >&9
+		test -e "$dir/two" && test -s "$dir/there.state"
+	}
+	until_true 10 one_answers || fail "nothing runs in the other name space"
+	sh -c ': >"$1"; : >"$2"' - "$dir/there/f" "$dir/opened" &
+	pids="$pids $!"
+	says 0 'not permitted to look at' ,+sys_ptrace list
+	says 0 'not permitted to look at' ,+sys_ptrace list
+	[ ! -e "$dir/opened" ] || fail "it opens a FIFO by a path of another's"
+	exec 9>&-
+fi
+
 # usage TEXT OPTION...
 usage() {
 	text=$1 code=0

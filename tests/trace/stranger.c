@@ -3,7 +3,7 @@
  * stranger.c - makes a program that has probes into one that a tracer must not
  * trust, in place, and gets it looked at; for the tests of mheap-trace.
  *
- *	stranger map FILE	maps its code; says so; until the end of input
+ *	stranger map FILE...	maps their code; says so; until the end of input
  *	stranger site FILE	its selftest site makes the file "ran", and loops
  *	stranger plain FILE	no probe has a semaphore
  *	stranger long FILE	its notes are 2 MiB
@@ -45,13 +45,16 @@ static struct file open_file(const char *path)
 	return f;
 }
 
-static int map(const char *path)
+static int map(char **path)
 {
-	int fd = open(path, O_RDONLY);
+	for (; *path; path++) {
+		int fd = open(*path, O_RDONLY);
 
-	if (fd < 0 || mmap(NULL, 65536, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
-			   0) == MAP_FAILED)
-		return 1;
+		if (fd < 0 || mmap(NULL, 65536, PROT_READ | PROT_EXEC,
+				   MAP_PRIVATE, fd, 0) == MAP_FAILED)
+			return 1;
+		close(fd);
+	}
 	puts("mapped");
 	fflush(stdout);
 	while (getchar() != EOF)
@@ -176,7 +179,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	if (!strcmp(argv[1], "map"))
-		return map(argv[2]);
+		return map(argv + 2);
 	if (!strcmp(argv[1], "exec"))
 		return exec_in_thread(argv + 2);
 	f = open_file(argv[2]);

@@ -80,6 +80,35 @@ ends_tracer first
 sees_fire first
 ends_tracer squat
 
+# Who maps more files than there are descriptors, and removes them.
+mkdir crowd
+for i in 1 2 3 4 5 6 7 8 9; do
+	for j in 1 2 3 4 5 6 7 8 9; do
+		cp "$fire" crowd/$i$j
+	done
+done
+holds() {
+	[ "$(find "/proc/$tracer_crowded/fd" -lname "$PWD/crowd/*" | wc -l)" "$@" ]
+}
+ulimit -n 160
+tracer crowded export -o figures --strict 1
+mkfifo in2
+exec 7<>in2
+"$stranger" map crowd/* <in2 >crowd.out &
+crowd=$!
+pids="$pids $crowd"
+until_true 20 grep -q 'no descriptor left' crowded.err ||
+	fail "too many files are not named"
+kill $crowd
+rm -r crowd
+until_true 20 holds = 0 || fail "removed files are kept"
+rm figures
+until_true 10 test -s figures || {
+	cat crowded.err
+	fail "it writes nothing any more"
+}
+ends_tracer crowded 4
+
 # Canaries of another tracer.
 while "$trace" selftest --lib "$fire" >/dev/null 2>&1; do :; done &
 other=$!
