@@ -11,6 +11,7 @@
 #include "bpf/record.h"
 #include "bpf/mheap.skel.h"
 #include "bpf/session.h"
+#include "tools/say.h"
 
 #define SELFTEST	(1ULL << P_selftest)
 /*
@@ -119,6 +120,26 @@ static int attach_pids(struct session *s, struct object *o,
 	return r;
 }
 
+/* By another overlay: it has its own device, and shows the rest of the file's own. */
+static bool same_file(const struct object *a, const struct object *b)
+{
+	return a->ino == b->ino && a->size == b->size &&
+	       a->modified.tv_sec == b->modified.tv_sec &&
+	       a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+/* A harmless one is traced already; else it might have been made to look so. */
+static void left_out(struct session *s, const struct object *o)
+{
+	for (uint32_t i = 0; i < s->find.n; i++)
+		if (s->find.object[i]->traced && same_file(s->find.object[i], o))
+			return;
+	refuse(0, "%s: left out: its selftest probe fires twice, and no file that "
+	       "is traced looks like it; another mapping of a traced file, or "
+	       "somebody has made it", o->path);
+	s->unattached++;
+}
+
 static void deal_with(struct session *s, struct object *o)
 {
 	bool again = false;
@@ -126,6 +147,8 @@ static void deal_with(struct session *s, struct object *o)
 
 	o->tried = true;
 	o->error = -r;
+	if (!r && again)
+		left_out(s, o);
 	o->traced = !r && !again;
 	s->traced += o->traced;
 	s->unknown += o->notes.unknown;

@@ -10,6 +10,7 @@
  * The kernel's program counts hits with the session's own token alone, so the
  * canaries of another tracer are nothing to us.  Counted twice, one file is
  * attached to by two ways in (two overlays of one file): the later one must go.
+ * One that did not come back was changed after it was looked at, and proves nothing.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,6 +27,7 @@
 #include "shm/layout.h"
 
 #define SELFTEST	(1ULL << P_selftest)
+#define SITE_BYTES	8u		/* at most: two instructions */
 
 typedef void (*selftest)(uint64_t token, uint64_t abi);
 
@@ -48,8 +50,8 @@ static int canary_map(struct canary *c)
 			at = n->site[i].offset;
 	if (!at)
 		return -ENOEXEC;
-	map = mmap(NULL, 2 * page, PROT_READ | PROT_EXEC, MAP_PRIVATE, c->o->fd,
-		   (off_t)(at & ~(page - 1)));
+	map = mmap(NULL, (at & (page - 1)) + SITE_BYTES, PROT_READ | PROT_EXEC,
+		   MAP_PRIVATE, c->o->fd, (off_t)(at & ~(page - 1)));
 	if (map == MAP_FAILED)
 		return -errno;
 	c->run = (selftest)((uintptr_t)map + (at & (page - 1)));
@@ -125,7 +127,9 @@ enum proof canary_ask(struct session *s, const struct object *o,
 
 	*ret_why = confined(canary_ready, canary_run, &c, &ns);
 	came = canary_hits(s) - before;
-	return came > 1 ? PROOF_TWICE : came ? PROOF_ONCE : PROOF_NONE;
+	if (*ret_why || !came)
+		return PROOF_NONE;
+	return came > 1 ? PROOF_TWICE : PROOF_ONCE;
 }
 
 uint64_t canary_count(struct session *s, const struct object *o,

@@ -45,6 +45,8 @@ static struct object *object_new(const char *path, int fd, const struct stat *st
 	o->fd = fd;
 	o->dev = st->st_dev;
 	o->ino = st->st_ino;
+	o->size = st->st_size;
+	o->modified = st->st_mtim;
 	snprintf(o->attach, sizeof(o->attach), "/proc/self/fd/%d", fd);
 	return o;
 }

@@ -27,6 +27,8 @@ struct object {
 	int	      fd;
 	dev_t	      dev;
 	ino_t	      ino;
+	off_t	      size;		/* this and the next as it was found */
+	struct timespec modified;
 	struct notes  notes;
 	struct hold  *hold;		/* the session's, with -p one for each PID */
 	uint32_t      nholds;

@@ -155,7 +155,7 @@ cat >inside <<-EOF
 	fire=\$!
 	exec 8>go
 	[ "\$1" != -p ] || set -- -p "\$fire"
-	"$trace" hist --json --by-process --lib one/fire --lib two/fire "\$@" \
+	"$trace" hist --json --by-process --strict --lib one/fire --lib two/fire "\$@" \
 		>once.out 2>once.err &
 	tracer=\$!
 	until grep -qs ': tracing ' once.err; do
