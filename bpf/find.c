@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "bpf/mapping.h"
@@ -168,11 +170,26 @@ static int look_into(struct scan *s, pid_t pid, struct seen *seen, int fd,
 	return r == -ENOMEM ? r : 0;
 }
 
+static struct seen *seen_of(struct finder *f, pid_t pid, const struct mapping *m)
+{
+	struct seen *seen = mapping_seen(&f->seen, m, 0);
+
+	return seen && seen->many ?
+	       mapping_seen(&f->seen, m, mapping_dev(pid, m)) : seen;
+}
+
+static bool has_subvolumes(int fd)
+{
+	struct statfs st;
+
+	return !fstatfs(fd, &st) && st.f_type == BTRFS_SUPER_MAGIC;
+}
+
 /* A file that can't be opened now may be later, or by another process's path. */
 static int look_at(pid_t pid, const struct mapping *m, void *arg)
 {
 	struct scan *s = arg;
-	struct seen *seen = mapping_seen(&s->f->seen, m);
+	struct seen *seen = seen_of(s->f, pid, m);
 	char name[PATH_MAX];
 	int fd;
 
@@ -189,6 +206,14 @@ static int look_at(pid_t pid, const struct mapping *m, void *arg)
 	say_why_not(s->f, pid, fd, name);
 	if (fd < 0)
 		return 0;
+	if (!seen->dev && has_subvolumes(fd)) {
+		seen->many = true;
+		seen = seen_of(s->f, pid, m);
+	}
+	if (!seen) {
+		close(fd);
+		return -ENOMEM;
+	}
 	seen->scan = s->f->scan;
 	return look_into(s, pid, seen, fd, name);
 }

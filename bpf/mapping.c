@@ -23,13 +23,16 @@ static int seen_cmp(const void *a, const void *b)
 		return x->ino < y->ino ? -1 : 1;
 	if (x->major != y->major)
 		return x->major < y->major ? -1 : 1;
-	return x->minor == y->minor ? 0 : x->minor < y->minor ? -1 : 1;
+	if (x->minor != y->minor)
+		return x->minor < y->minor ? -1 : 1;
+	return x->dev == y->dev ? 0 : x->dev < y->dev ? -1 : 1;
 }
 
-struct seen *mapping_seen(struct seen_files *f, const struct mapping *m)
+struct seen *mapping_seen(struct seen_files *f, const struct mapping *m,
+			  dev_t dev)
 {
 	const struct seen key = { .major = m->major, .minor = m->minor,
-				  .ino = m->ino };
+				  .ino = m->ino, .dev = dev };
 	struct seen **was = tfind(&key, &f->now, seen_cmp), *s;
 
 	if (was)
@@ -170,13 +173,27 @@ static int open_if(const char *path, const struct mapping *m)
 	return fd;
 }
 
+static void map_file(pid_t pid, const struct mapping *m, char *to, size_t size)
+{
+	snprintf(to, size, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid,
+		 m->start, m->end);
+}
+
+dev_t mapping_dev(pid_t pid, const struct mapping *m)
+{
+	char path[128];
+	struct stat st;
+
+	map_file(pid, m, path, sizeof(path));
+	return stat(path, &st) ? (dev_t)-1 : st.st_dev;
+}
+
 int mapping_open(pid_t pid, const struct mapping *m)
 {
 	char path[PATH_MAX + 64];
 	int fd, why;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
-		 pid, m->start, m->end);
+	map_file(pid, m, path, sizeof(path));
 	why = open_regular(path);
 	if (why != -EPERM && why != -EACCES)
 		return why;

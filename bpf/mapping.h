@@ -5,6 +5,7 @@
 #ifndef BPF_MAPPING_H
 #define BPF_MAPPING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -31,10 +32,19 @@ int mapping_open(pid_t pid, const struct mapping *m);
 
 struct object;
 
+/*
+ * The device that stat() gives a mapped file: on btrfs that of its subvolume, while
+ * all of its mappings have one device, and files of two the same number.  -1: not
+ * permitted to ask.
+ */
+dev_t mapping_dev(pid_t pid, const struct mapping *m);
+
 /* What is kept of a file, by the numbers in its mappings. */
 struct seen {
 	unsigned	major, minor;
 	uint64_t	ino;
+	dev_t		dev;		/* stat()'s, where it takes that; else 0 */
+	bool		many;		/* files, told apart by dev */
 	uint32_t	scan;		/* looked into in that one */
 	struct timespec changed;
 	struct object  *object;		/* that it is; NULL: none */
@@ -49,7 +59,8 @@ struct seen_files {
 };
 
 /* Of this file; NULL: no memory. */
-struct seen *mapping_seen(struct seen_files *f, const struct mapping *m);
+struct seen *mapping_seen(struct seen_files *f, const struct mapping *m,
+			  dev_t dev);
 /* A whole scan has ended: what it has not met is forgotten. */
 void mapping_scanned(struct seen_files *f);
 void mapping_forget(struct seen_files *f);

@@ -178,4 +178,28 @@ for p in '' -p; do
 	sees_fire once
 	overlaid=", nor one by two overlays"
 done
+
+# Files of two subvolumes, which have one number.
+if command -v mkfs.btrfs >/dev/null && command -v btrfs >/dev/null; then
+	cat >inside <<-EOF
+		truncate -s 128M disk && mkfs.btrfs -q disk && mkdir sub &&
+			mount -o loop disk sub || exit 77
+		btrfs subvolume create sub/a && cp "$fire" sub/a/f && sync &&
+			btrfs subvolume snapshot sub/a sub/b || exit 77
+		"$stranger" map sub/a/f sub/b/f <in >sub.out &
+		until grep -q mapped sub.out; do sleep 0.02; done
+		"$trace" list
+		kill \$!
+		wait
+		umount sub
+	EOF
+	code=0
+	unshare -m sh inside >said 2>&1 || code=$?
+	[ $code = 77 ] || {
+		grep -q 'sub/a/f: ' said && grep -q 'sub/b/f: ' said
+	} || {
+		cat said
+		fail "one of two files with one number is not found"
+	}
+fi
 echo "strangers.sh: nothing was run, ended the tracer, or counted twice$overlaid"
