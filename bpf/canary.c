@@ -7,7 +7,7 @@
  * relocated: libraries of other systems and programs are proven like our own.
  * Anybody may own the file and change it meanwhile, so the child is confined.
  *
- * The kernel's program counts hits with the session's own token alone, so the
+ * The kernel's program counts hits with this canary's own token alone, so the
  * canaries of another tracer are nothing to us.  Counted twice, one file is
  * attached to by two ways in (two overlays of one file): the later one must go.
  * One that did not come back was changed after it was looked at, and proves nothing.
@@ -97,7 +97,7 @@ static uint64_t cpu_ns(void)
 static uint64_t canary_run(void *arg)
 {
 	const struct canary *c = arg;
-	uint64_t token = c->s->skel->rodata->wish.token, began = cpu_ns();
+	uint64_t token = c->s->skel->bss->token, began = cpu_ns();
 
 	for (uint32_t i = 0; i < c->n; i++)
 		c->run(token, sh_abi());
@@ -119,14 +119,28 @@ static uint64_t canary_hits(struct session *s)
 	return hits;
 }
 
+/* The code that is run gets to know it, so each canary has its own. */
+static int canary_go(struct canary *c, uint64_t *ret_came, uint64_t *ret_ns)
+{
+	uint64_t before = canary_hits(c->s), token;
+	int r;
+
+	if (getentropy(&token, sizeof(token)))
+		token = now_ns();
+	c->s->skel->bss->token = token | 1;
+	r = confined(canary_ready, canary_run, c, ret_ns);
+	c->s->skel->bss->token = 0;
+	*ret_came = canary_hits(c->s) - before;
+	return r;
+}
+
 enum proof canary_ask(struct session *s, const struct object *o,
 		      struct bpf_program *prog, int *ret_why)
 {
 	struct canary c = { .s = s, .o = o, .prog = prog, .n = 1 };
-	uint64_t before = canary_hits(s), came, ns;
+	uint64_t came, ns;
 
-	*ret_why = confined(canary_ready, canary_run, &c, &ns);
-	came = canary_hits(s) - before;
+	*ret_why = canary_go(&c, &came, &ns);
 	if (*ret_why || !came)
 		return PROOF_NONE;
 	return came > 1 ? PROOF_TWICE : PROOF_ONCE;
@@ -136,11 +150,11 @@ uint64_t canary_count(struct session *s, const struct object *o,
 		      struct bpf_program *prog, uint32_t n, uint64_t *ret_lost)
 {
 	struct canary c = { .s = s, .o = o, .prog = prog, .n = n };
-	uint64_t before = canary_hits(s), ns;
+	uint64_t came, ns;
 
 	*ret_lost = 0;
-	if (!n || confined(canary_ready, canary_run, &c, &ns))
+	if (!n || canary_go(&c, &came, &ns))
 		return 0;
-	*ret_lost = n - (canary_hits(s) - before);
+	*ret_lost = n - came;
 	return ns / n;
 }

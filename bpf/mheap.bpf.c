@@ -36,6 +36,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #endif
 
 const volatile struct wish wish;
+volatile uint64_t token;	/* of the canary that runs now; 0: none does */
 
 /* A hit while it is looked at; arg[0] is the argument that a probe lacks. */
 struct hit {
@@ -443,7 +444,8 @@ int on_probe(struct pt_regs *ctx)
 
 	/* Another tracer's canary isn't ours. */
 	if (h.probe >= P_COUNT ||
-	    (h.probe == P_selftest && PT_REGS_PARM1(ctx) != wish.token))
+	    (h.probe == P_selftest &&
+	     (!token || PT_REGS_PARM1(ctx) != token)))
 		return 0;
 	at = &probe_at[h.probe];
 	h.n = bpf_map_lookup_elem(&counts, &h.probe);

@@ -190,7 +190,6 @@ struct proc {
 
 /* What is asked for; constant once the program is loaded. */
 struct wish {
-	uint64_t token;		/* of the session's own selftest hits */
 	uint64_t min_ns;
 	uint64_t classes[CLASS_WORDS];	/* all bits: any */
 	uint64_t pid_ns_dev, pid_ns_ino;	/* the tracer's */

@@ -72,8 +72,6 @@ static void wish_all(struct session *s)
 		.nlevels = LEVELS,
 	};
 
-	if (getentropy(&w.token, sizeof(w.token)))
-		w.token = now_ns();
 	memcpy(w.classes, o->classes, sizeof(w.classes));
 	wish_namespace(&w);
 	memcpy((void *)&s->skel->rodata->wish, &w, sizeof(w));
