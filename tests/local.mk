@@ -324,6 +324,7 @@ TEST_FILES = \
 	%D%/unit/central_test.h \
 	%D%/unit/rig_test.h \
 	%D%/unit/scavenge_test.h \
+	%D%/unit/step_in.h \
 	$(NULL)
 
 if HAVE_CMOCKA

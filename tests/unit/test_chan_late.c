@@ -9,17 +9,7 @@
 #include "libclient/client.h"
 #include "libclient/chan.h"
 #include "shm/names.h"
-
-static void (*step_in)(void);
-
-static inline void between(void)
-{
-	void (*f)(void) = step_in;
-
-	step_in = NULL;
-	if (f)
-		f();
-}
+#include "tests/unit/step_in.h"
 
 #define chan_fill(...)		(between(), chan_fill(__VA_ARGS__))
 #include "libclient/chansend.c"

@@ -4,17 +4,7 @@
  * what the child has is whole.  (attach.c and rights.c are in here, with a place to fork.)
  */
 #include "libclient/client.h"
-
-static void (*step_in)(void);
-
-static inline void between(void)
-{
-	void (*f)(void) = step_in;
-
-	step_in = NULL;
-	if (f)
-		f();
-}
+#include "tests/unit/step_in.h"
 
 /* In last_detach: before it is the last no more; in rights_make: after munmap. */
 #define chan_fds_stop(h)	(between(), chan_fds_stop(h))
