@@ -19,16 +19,22 @@ struct mh_chan {
 	struct chan_watch *_Atomic watch; /* [A1] chanfd.c; NULL: none */
 };
 
-int chan_unusable(mh_chan *c, int timeout_ms);	/* says why not; 0: now it is */
+/* Says why not.  0: now it is, and so much of the time is left. */
+int chan_unusable(mh_chan *c, int *timeout_ms);
 
 /* Is it there, is the heap attached, may we hold?  0, or refused. */
-static inline int chan_usable(mh_chan *c, int timeout_ms)
+static inline int chan_usable(mh_chan *c, int *timeout_ms)
 {
 	const mh_heap *h = c->h;
+	int left, r;
 
-	return likely(h->attached && h->serial == c->serial && !tls.counting &&
-		      !holders_none(my_bit(h))) ? 0 :
-	       chan_unusable(c, timeout_ms);
+	if (likely(h->attached && h->serial == c->serial && !tls.counting &&
+		   !holders_none(my_bit(h))))
+		return 0;
+	left = *timeout_ms;
+	r = chan_unusable(c, &left);
+	*timeout_ms = left;
+	return r;
 }
 
 /* chanopen.c: the channel of that name, open now, and at this index?  Its view. */

@@ -168,9 +168,9 @@ static struct chan_watch *watch_of(mh_chan *c)
 int mh_chan_fd(mh_chan *c)
 {
 	struct chan_watch *w;
-	int fd;
+	int fd, as_long = -1;
 
-	if (chan_usable(c, -1) || !begin())
+	if (chan_usable(c, &as_long) || !begin())
 		return -1;
 	note_chan(c);		/* a wake may be its thread's when we die */
 	pthread_mutex_lock(&watching);

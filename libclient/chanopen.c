@@ -13,11 +13,12 @@
 _Static_assert(MH_EXCL == CHAN_ONLY_NEW && MH_EXISTING == CHAN_ONLY_THERE,
 	       "passed on to the daemon");
 
-/* timeout_ms: -1 as long as for anything. */
-COLD int chan_unusable(mh_chan *c, int timeout_ms)
+/* To join takes of the time.  -1: as long as for anything. */
+COLD int chan_unusable(mh_chan *c, int *timeout_ms)
 {
-	unsigned ms = timeout_ms < 0 || timeout_ms > DAEMON_WAIT_MS ?
-		      DAEMON_WAIT_MS : (unsigned)timeout_ms;
+	unsigned ms = *timeout_ms < 0 || *timeout_ms > DAEMON_WAIT_MS ?
+		      DAEMON_WAIT_MS : (unsigned)*timeout_ms;
+	uint64_t from = mono_ms(), spent;
 	mh_heap *h = c->h;
 
 	if (!h->attached || h->serial != c->serial)
@@ -25,8 +26,13 @@ COLD int chan_unusable(mh_chan *c, int timeout_ms)
 	if (tls.counting)
 		return refuse(EDEADLK, "called from a signal handler that "
 			      "interrupted the like");
-	if (!may_hold(h, ms))
+	if (!may_hold(h, ms)) {
+		spent = mono_ms() - from;
+		if (*timeout_ms > 0)
+			*timeout_ms = spent < (uint64_t)*timeout_ms ?
+				      *timeout_ms - (int)spent : 0;
 		return 0;
+	}
 	return errno != EAGAIN ? -1 :
 	       refuse(ETIMEDOUT, "heap %s: mheapd would have to be waited for, to "
 		      "join", h->name);

@@ -164,7 +164,7 @@ void *mh_chan_recv(mh_chan *c, int timeout_ms)
 	void *p = NULL;
 	int r;
 
-	if (unlikely(chan_usable(c, timeout_ms)))
+	if (unlikely(chan_usable(c, &timeout_ms)))
 		return NULL;
 	note_chan(c);
 	r = recv_one(c, &p, timeout_ms);
@@ -182,7 +182,7 @@ size_t mh_chan_recv_batch(mh_chan *c, void **out, size_t n, int timeout_ms)
 	size_t done = 0;
 	int r = 0;
 
-	if (!n || unlikely(chan_usable(c, timeout_ms)))
+	if (!n || unlikely(chan_usable(c, &timeout_ms)))
 		return 0;
 	note_chan(c);
 	do

@@ -205,7 +205,7 @@ int mh_chan_send(mh_chan *c, void *p, int timeout_ms)
 {
 	int r;
 
-	if (unlikely(chan_usable(c, timeout_ms)))
+	if (unlikely(chan_usable(c, &timeout_ms)))
 		return -1;
 	note_chan(c);
 	r = send_one(c, p, chan_clock(), timeout_ms);
@@ -321,7 +321,7 @@ size_t mh_chan_send_batch(mh_chan *c, void **p, size_t n, int timeout_ms)
 	size_t done = 0;
 	int r = 0;
 
-	if (!n || unlikely(chan_usable(c, timeout_ms)))
+	if (!n || unlikely(chan_usable(c, &timeout_ms)))
 		return 0;
 	note_chan(c);
 	while (!r && done < n) {

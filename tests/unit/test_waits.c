@@ -26,6 +26,7 @@ static inline void between(const void *looked_at)
 
 #include <sys/stat.h>
 
+#include "libclient/chan.h"
 #include "tests/procs.h"
 #include "tests/unit/exact_test.h"
 
@@ -266,6 +267,62 @@ static void joined_meanwhile(void **state)
 	mh_free(a, p);
 }
 
+static struct party reserved;
+
+#define LATE_MS	50
+
+static void answers_late(int conn, unsigned n)
+{
+	const struct wire_welcome w = {
+		.magic = WIRE_MAGIC, .type = WIRE_WELCOME,
+		.slot = reserved.slot, .gen = reserved.gen, .nonce = 99,
+		.heap_bytes = a->sg.geo.heap_bytes };
+	const struct wire_ready go = { .magic = WIRE_MAGIC, .type = WIRE_GO,
+				       .nonce = 99 };
+	struct timespec t = { 0, LATE_MS * 1000000 };
+	struct wire_ready ready;
+
+	(void)n;
+	welcome_with(conn, &w, file);
+	if (recv(conn, &ready, sizeof(ready), 0) != sizeof(ready))
+		_exit(1);
+	nanosleep(&t, NULL);
+	if (send(conn, &go, sizeof(go), MSG_NOSIGNAL) != sizeof(go))
+		_exit(1);
+	says_nothing(conn, n);
+}
+
+static int joins_first(void *arg)
+{
+	mh_heap *h = arg;
+	int left = DAEMON_WAIT_MS;
+	struct stat st;
+
+	file = memfd_create("waits", MFD_CLOEXEC);
+	CHECK(!fstat(file, &st));
+	h->heap_ino = st.st_ino;
+	h->heap_map = h->arena;
+	server_start(&dying, answers_late, false);
+	strcpy(h->socket_path, dying.path);
+	CHECK(!chan_unusable(channel, &left));
+	CHECK(left <= DAEMON_WAIT_MS - LATE_MS);
+	unlink(dying.path);
+	return 0;
+}
+
+/* What joining takes of the time that a receive may take. */
+static void join_within_a_timeout(void **state)
+{
+	(void)state;
+	channel = mh_chan_open(a, "c", 4, 0);
+	assert_non_null(channel);
+	clientrig_pause(cr);
+	reserved = rig_join(cr->r);
+	clientrig_resume(cr);
+	assert_int_equal(in_child(joins_first, a), 0);
+	assert_int_equal(mh_chan_close(channel), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +333,7 @@ int main(void)
 		ON_RIG(nowait_of_who_stands_still),
 		ON_RIG(a_slot_that_was_promised),
 		ON_RIG(joined_meanwhile),
+		ON_RIG(join_within_a_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
