@@ -3,13 +3,19 @@
 #include "bpf/symbols.h"
 
 #include <elfutils/libdwfl.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <inttypes.h>
 #include <search.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bpf/mapping.h"
@@ -21,14 +27,16 @@
 #define FILES_MAX	512u		/* a descriptor each */
 #define RANGES_MAX	32768u
 #define LEARNT_MAX	1024u		/* mappings of a process */
+#define NAME_MOST	255u		/* bytes of a function's */
+#define READER_SECONDS	5
+#define READER_BYTES	(512ul << 20)
 
 /* An ELF file by its build id. */
 struct file {
 	uint8_t	     id[ID_BYTES];
 	char	    *path;		/* as its processes see it */
 	int	     fd;		/* kept: it may be removed */
-	Dwfl	    *dwfl;		/* opened when first asked */
-	Dwfl_Module *module;
+	bool	     bad;		/* who read it didn't come back */
 };
 
 /* A frame that has been named. */
@@ -71,8 +79,6 @@ struct symbols *symbols_new(void)
 
 static void drop(struct file *f)
 {
-	if (f->dwfl)
-		dwfl_end(f->dwfl);
 	if (f->path)
 		close(f->fd);
 	free(f->path);
@@ -170,28 +176,28 @@ void symbols_learn(struct symbols *y, pid_t pid)
 }
 
 /* Looked at again: its owner may have changed it. */
-static bool open_module(struct file *f)
+static Dwfl_Module *open_module(const struct file *f)
 {
+	Dwfl_Module *m;
 	Elf64_Ehdr h;
+	Dwfl *dwfl;
 
-	if (f->dwfl)
-		return f->module;
 	if (!notes_is_ours(f->fd, &h))
-		return false;
-	f->dwfl = dwfl_begin(&callbacks);
-	if (!f->dwfl)
-		return false;
-	dwfl_report_begin(f->dwfl);
-	f->module = dwfl_report_offline(f->dwfl, f->path, f->path, dup(f->fd));
-	dwfl_report_end(f->dwfl, NULL, NULL);
-	return f->module;
+		return NULL;
+	dwfl = dwfl_begin(&callbacks);
+	if (!dwfl)
+		return NULL;
+	dwfl_report_begin(dwfl);
+	m = dwfl_report_offline(dwfl, f->path, f->path, dup(f->fd));
+	dwfl_report_end(dwfl, NULL, NULL);
+	return m;
 }
 
 /* From an offset in the file to an address as libdwfl has laid it out. */
-static bool address_of(struct file *f, uint64_t offset, GElf_Addr *ret_at)
+static bool address_of(Dwfl_Module *m, uint64_t offset, GElf_Addr *ret_at)
 {
 	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(f->module, &bias);
+	Elf *elf = dwfl_module_getelf(m, &bias);
 	size_t n;
 
 	if (!elf || elf_getphdrnum(elf, &n))
@@ -209,22 +215,91 @@ static bool address_of(struct file *f, uint64_t offset, GElf_Addr *ret_at)
 }
 
 /* A frame is where a call returns to: the call is before it. */
-static const char *function_of(struct file *f, uint64_t offset)
+static const char *function_at(const struct file *f, uint64_t offset)
 {
+	Dwfl_Module *m = offset ? open_module(f) : NULL;
 	GElf_Addr at;
 
-	if (!open_module(f) || !offset || !address_of(f, offset - 1, &at))
-		return NULL;
-	return dwfl_module_addrname(f->module, at);
+	return m && address_of(m, offset - 1, &at) ?
+	       dwfl_module_addrname(m, at) : NULL;
+}
+
+/* What there is already, and some for a file. */
+static void limit_memory(void)
+{
+	unsigned long pages = 0;
+	struct rlimit r;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f && fscanf(f, "%lu", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	r.rlim_cur = r.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) +
+				  READER_BYTES;
+	setrlimit(RLIMIT_AS, &r);
+}
+
+/* Does not come back.  What it has written is what it found. */
+static void read_name(const struct file *f, uint64_t offset, int to)
+{
+	const char *name;
+
+	signal(SIGALRM, SIG_DFL);
+	alarm(READER_SECONDS);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	limit_memory();
+	name = function_at(f, offset);
+	if (name && write(to, name, strnlen(name, NAME_MOST)) < 0)
+		syscall(SYS_exit_group, 1);
+	syscall(SYS_exit_group, 0);
+}
+
+/* All of what the other end has written, as a text. */
+static void receive(int from, char *ret_name)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	while (n < NAME_MOST &&
+	       ((r = read(from, ret_name + n, NAME_MOST - n)) > 0 ||
+		(r < 0 && errno == EINTR)))
+		n += r > 0 ? (size_t)r : 0;
+	ret_name[n] = 0;
+}
+
+/*
+ * The file is somebody's: it may unfold into more than there is memory, take for
+ * ever to read, or become shorter while it is read.  So a child of ours reads it, with
+ * limits; after one that did not end well the file is left alone.
+ */
+static bool function_of(struct file *f, uint64_t offset, char *ret_name)
+{
+	int fds[2], status = -1;
+	pid_t child;
+
+	if (f->bad || pipe2(fds, O_CLOEXEC))
+		return false;
+	child = fork();
+	if (!child)
+		read_name(f, offset, fds[1]);
+	close(fds[1]);
+	receive(fds[0], ret_name);
+	close(fds[0]);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	f->bad = child > 0 && status != 0;
+	return child > 0 && !status && *ret_name;
 }
 
 static void describe(struct symbols *y, const struct frame *f, char *to,
 		     size_t size)
 {
 	struct file *in = f->status == FRAME_FILE ? by_id(y, f->build_id) : NULL;
-	const char *name = in ? function_of(in, f->at) : NULL, *slash;
+	char name[NAME_MOST + 1];
+	const char *slash;
 
-	if (name) {
+	if (in && function_of(in, f->at, name)) {
 		snprintf(to, size, "%s", name);
 	} else if (in) {
 		slash = strrchr(in->path, '/');

@@ -231,7 +231,7 @@ TEST_HELPERS = \
 	$(NULL)
 
 if BPF
-UNIT_TESTS += %D%/unit/test_notes
+UNIT_TESTS += %D%/unit/test_notes %D%/unit/test_symbols
 endif
 %C%_unit_test_notes_SOURCES = \
 	%D%/unit/test_notes.c \
@@ -243,6 +243,19 @@ endif
 	tools/say.h \
 	$(NULL)
 %C%_unit_test_notes_LDADD = $(LDADD) $(BPF_LIBS)
+%C%_unit_test_symbols_SOURCES = \
+	%D%/unit/test_symbols.c \
+	bpf/mapping.c \
+	bpf/mapping.h \
+	bpf/names.c \
+	bpf/names.h \
+	bpf/notes.c \
+	bpf/notes.h \
+	bpf/symbols.h \
+	tools/say.c \
+	tools/say.h \
+	$(NULL)
+%C%_unit_test_symbols_LDADD = $(LDADD) $(BPF_LIBS)
 
 %C%_multi_soak_SOURCES = \
 	%D%/multi/soak.c \
