@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	%D%/unit/test_proc \
 	%D%/unit/test_recover \
 	%D%/unit/test_requests \
+	%D%/unit/test_requests_later \
 	%D%/unit/test_restart \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
@@ -103,6 +104,7 @@ TSAN_TESTS = \
 	%D%/unit/test_pages_state \
 	%D%/unit/test_recover \
 	%D%/unit/test_requests \
+	%D%/unit/test_requests_later \
 	%D%/unit/test_restart \
 	%D%/unit/test_scavenge \
 	%D%/unit/test_segment \
