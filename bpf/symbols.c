@@ -244,13 +244,15 @@ static void limit_memory(void)
 static void read_name(const struct file *f, uint64_t offset, int to)
 {
 	const char *name;
+	size_t n;
 
 	signal(SIGALRM, SIG_DFL);
 	alarm(READER_SECONDS);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	limit_memory();
 	name = function_at(f, offset);
-	if (name && write(to, name, strnlen(name, NAME_MOST)) < 0)
+	n = name ? strlen(name) : 0;
+	if (n && write(to, name, n < NAME_MOST ? n : NAME_MOST) < 0)
 		syscall(SYS_exit_group, 1);
 	syscall(SYS_exit_group, 0);
 }
