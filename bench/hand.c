@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hand.c - what held objects and channels cost, beside what else there is, each
- * measured once, in turn: a line of JSON.  script/bench repeats it.
+ * hand.c - what held objects and channels cost, beside what else there is: a line of
+ * JSON.  script/bench repeats it.  Streams are measured in ROUNDS short turns, each
+ * next to what it is compared with, and their medians told: two virtual CPUs may share
+ * a cache in one second and not in the next, and then a line costs ten times as much.
  *
  *	hand WORKLOAD [mheap]
  *
@@ -18,6 +20,7 @@
 #include "bench/hand.h"
 
 #define KIB64	65536
+#define ROUNDS	5u
 
 static const struct hand_measure measures[] = {
 	{ .kind = "held", .metric = "cas16_ns", .run = hand_cas16 },
@@ -25,17 +28,17 @@ static const struct hand_measure measures[] = {
 	{ "held", "name_drop_ns", hand_name, 64, 0 },
 	{ "held", "alloc_drop_ns", hand_alloc, 64, 0 },
 	{ "channel", "b64_channel_ns", hand_chan, 64, 1 },
+	{ "channel", "b64_ring_with_4_cas_ns", hand_ring, 64, 1 },
 	{ "channel", "b64_channel_by_32_ns", hand_chan, 64, 32 },
+	{ "channel", "b64_bare_ring_ns", hand_ring, 64, 0 },
 	{ "channel", "b64_channel_4_to_4_ns", hand_chan_4to4, 64, 1 },
 	{ "channel", "b64_socket_pair_ns", hand_sock, 64, 0 },
 	{ "channel", "b64_posix_queue_ns", hand_mq, 64, 0 },
-	{ "channel", "b64_bare_ring_ns", hand_ring, 64, 0 },
-	{ "channel", "b64_ring_with_4_cas_ns", hand_ring, 64, 1 },
 	{ "channel", "b64_iceoryx_ns", hand_iceoryx, 64, 0 },
 	{ "channel", "k64_channel_ns", hand_chan, KIB64, 1 },
+	{ "channel", "k64_shared_buffer_ns", hand_ring, KIB64, 0 },
 	{ "channel", "k64_channel_4_to_4_ns", hand_chan_4to4, KIB64, 1 },
 	{ "channel", "k64_socket_pair_ns", hand_sock, KIB64, 0 },
-	{ "channel", "k64_shared_buffer_ns", hand_ring, KIB64, 0 },
 	{ "channel", "k64_iceoryx_ns", hand_iceoryx, KIB64, 0 },
 	{ .kind = "trip", .metric = "trip_p50_ns", .run = hand_pingpong_p50 },
 	{ .kind = "trip", .metric = "trip_p99_ns", .run = hand_pingpong_p99 },
@@ -95,21 +98,40 @@ static bool known(const char *kind)
 	return false;
 }
 
-static void measure(mh_heap *h, const char *kind)
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* One row of figures a round, and then their medians. */
+static void measure(const char *kind, mh_heap *h, double medians[N_MEASURES])
+{
+	unsigned rounds = strcmp(kind, "channel") ? 1 : ROUNDS;
+	double figures[N_MEASURES][ROUNDS];
+
+	for (unsigned r = 0; r < rounds; r++)
+		for (size_t i = 0; i < N_MEASURES; i++)
+			figures[i][r] = strcmp(measures[i].kind, kind) ? -1 :
+				measures[i].run(h, measures[i].size,
+						measures[i].n);
+	for (size_t i = 0; i < N_MEASURES; i++) {
+		qsort(figures[i], rounds, sizeof(double), by_size);
+		medians[i] = figures[i][rounds / 2];
+	}
+}
+
+static void print(const char *kind, const double medians[N_MEASURES])
 {
 	const char *between = "";
 
 	printf("{\"workload\":\"%s\",\"backend\":\"mheap\",\"version\":\"%s\","
 	       "\"metrics\":{", kind, PACKAGE_VERSION);
 	for (size_t i = 0; i < N_MEASURES; i++) {
-		const struct hand_measure *m = &measures[i];
-		double figure = strcmp(m->kind, kind) ? -1 :
-				m->run(h, m->size, m->n);
-
-		if (figure < 0)
+		if (medians[i] < 0)
 			continue;
-		printf("%s\"%s\":%.6g", between, m->metric, figure);
-		fflush(stdout);		/* before the next forks */
+		printf("%s\"%s\":%.6g", between, measures[i].metric, medians[i]);
 		between = ",";
 	}
 	puts("}}");
@@ -117,6 +139,7 @@ static void measure(mh_heap *h, const char *kind)
 
 int main(int argc, char **argv)
 {
+	double medians[N_MEASURES];
 	char name[32];
 	mh_heap *h;
 
@@ -129,6 +152,7 @@ int main(int argc, char **argv)
 	h = mh_attach(name, MH_START);
 	if (!h)
 		hand_die(mh_errmsg());
-	measure(h, argv[1]);
+	measure(argv[1], h, medians);
+	print(argv[1], medians);
 	return mh_detach(h) ? 1 : 0;
 }

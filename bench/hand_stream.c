@@ -42,7 +42,7 @@ static unsigned room(size_t size)
 
 static long messages(size_t size)
 {
-	return size > 4096 ? 100000 : 400000;
+	return size > 4096 ? 50000 : 400000;
 }
 
 static void write_it(void *p, long n, size_t size)
