@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hand_stream.c - a stream of messages: written by one process, handed over, read
- * by another.  ns a message.  As many are on their way as SMALL_ROOM or LARGE_ROOM
- * say, but in the kernel's queues, which have their own limits.
+ * by another.  ns a message, from when all have joined.  As many are on their way as
+ * SMALL_ROOM or LARGE_ROOM say, but in the kernel's queues, which have their own limits.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/barrier.h"
 #include "bench/hand.h"
 #include "bench/peerpath.h"
 
@@ -23,11 +24,21 @@
 #define LARGE_ROOM	16u	/* 1 MiB: stays in a cache, as a socket's does */
 #define BATCH		64u
 
+typedef int (*stream_fn)(void *s, unsigned i);
+
+struct gate {
+	_Atomic uint32_t here, open;
+	double from;
+};
+
 struct stream {
+	struct gate *gate;
+	unsigned procs;
+	stream_fn warm, body;	/* warm: before the time begins; NULL: nothing */
 	mh_heap	*h;
 	mh_chan	*c;
 	size_t	 size;
-	unsigned batch, pairs;
+	unsigned batch;
 	long	 n;		/* messages of each sender */
 	int	 fd[2];
 	mqd_t	 mq;
@@ -42,7 +53,7 @@ static unsigned room(size_t size)
 
 static long messages(size_t size)
 {
-	return size > 4096 ? 50000 : 400000;
+	return size > 4096 ? 100000 : 400000;
 }
 
 static void write_it(void *p, long n, size_t size)
@@ -62,15 +73,35 @@ static void read_it(const void *p, size_t size)
 	sink += sum;
 }
 
-static double timed(struct stream *s, int (*body)(void *arg, unsigned i),
-		    unsigned procs)
+/* Who can't begin comes to the gate all the same, where the others wait. */
+static int gated(void *arg, unsigned i)
 {
-	double from = hand_now();
-	long pairs = procs / 2;
+	struct stream *s = arg;
+	int failed;
 
-	if (hand_fork(procs, body, s))
+	hand_pin((int)i);
+	failed = s->warm ? s->warm(s, i) : 0;
+	barrier_pass(&s->gate->here, &s->gate->open, s->procs, true);
+	if (!i)
+		s->gate->from = hand_now();
+	return failed ? failed : s->body(s, i);
+}
+
+static double timed(struct stream *s, stream_fn body, unsigned procs)
+{
+	size_t bytes = sizeof(*s->gate);
+	double ns = -1;
+
+	s->body = body;
+	s->procs = procs;
+	s->gate = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s->gate == MAP_FAILED)
 		return -1;
-	return (hand_now() - from) / (double)(s->n * pairs);
+	if (!hand_fork(procs, gated, s))
+		ns = (hand_now() - s->gate->from) / (double)(s->n * (procs / 2));
+	munmap(s->gate, bytes);
+	return ns;
 }
 
 static int send_chan(struct stream *s)
@@ -119,13 +150,23 @@ static int recv_chan(struct stream *s)
 
 static int chan_body(void *arg, unsigned i)
 {
-	hand_pin((int)i);
 	return i % 2 ? recv_chan(arg) : send_chan(arg);
+}
+
+/* A forked child joins at its first slow path. */
+static int chan_warm(void *arg, unsigned i)
+{
+	struct stream *s = arg;
+	void *p = mh_alloc_flags(s->h, s->size, MH_HELD);
+
+	(void)i;
+	return !p || mh_drop(s->h, p);
 }
 
 static double chan(mh_heap *h, size_t size, unsigned batch, unsigned pairs)
 {
 	struct stream s = { .h = h, .size = size, .batch = batch,
+			    .warm = chan_warm,
 			    .n = messages(size) / pairs / 64 * 64 };
 	double ns;
 
@@ -157,7 +198,6 @@ static int copy_body(struct stream *s, unsigned i, copy_fn put, copy_fn get)
 	void *buf = calloc(1, s->size);
 	bool ok = buf;
 
-	hand_pin((int)i);
 	for (long n = 0; ok && n < s->n; n++) {
 		if (i) {
 			ok = get(s, buf);
@@ -289,7 +329,6 @@ static int ring_body(void *arg, unsigned i)
 {
 	struct stream *s = arg;
 
-	hand_pin((int)i);
 	for (long n = 0; n < s->n; n++)
 		(i ? ring_get : ring_put)(s, n);
 	return 0;
