@@ -109,6 +109,7 @@ segment() {
 background() {
 	out=$1
 	shift
+	: >"$out"	# not what the last one there said
 	"$helpers/wire_client" "$sock" "$@" >"$out" 2>&1 &
 	last=$!
 	pids="$pids $last"
