@@ -87,19 +87,19 @@ static int gated(void *arg, unsigned i)
 	return failed ? failed : s->body(s, i);
 }
 
-static double timed(struct stream *s, stream_fn body, unsigned procs)
+static double timed(struct stream *s, stream_fn body, unsigned pairs)
 {
 	size_t bytes = sizeof(*s->gate);
 	double ns = -1;
 
 	s->body = body;
-	s->procs = procs;
+	s->procs = 2 * pairs;
 	s->gate = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s->gate == MAP_FAILED)
 		return -1;
-	if (!hand_fork(procs, gated, s))
-		ns = (hand_now() - s->gate->from) / (double)(s->n * (procs / 2));
+	if (!hand_fork(s->procs, gated, s))
+		ns = (hand_now() - s->gate->from) / (double)(s->n * pairs);
 	munmap(s->gate, bytes);
 	return ns;
 }
@@ -173,7 +173,7 @@ static double chan(mh_heap *h, size_t size, unsigned batch, unsigned pairs)
 	s.c = mh_chan_open(h, "hand", room(size), 0);
 	if (!s.c)
 		hand_die(mh_errmsg());
-	ns = timed(&s, chan_body, 2 * pairs);
+	ns = timed(&s, chan_body, pairs);
 	mh_chan_close(s.c);
 	mh_chan_remove(h, "hand");
 	return ns;
@@ -235,7 +235,7 @@ double hand_sock(mh_heap *h, size_t size, unsigned n)
 	(void)n;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s.fd))
 		hand_die("socketpair");
-	ns = timed(&s, sock_body, 2);
+	ns = timed(&s, sock_body, 1);
 	close(s.fd[0]);
 	close(s.fd[1]);
 	return ns;
@@ -271,7 +271,7 @@ double hand_mq(mh_heap *h, size_t size, unsigned n)
 	if (s.mq == (mqd_t)-1)
 		return -1;
 	mq_unlink(name);
-	ns = timed(&s, mq_body, 2);
+	ns = timed(&s, mq_body, 1);
 	mq_close(s.mq);
 	return ns;
 }
@@ -345,7 +345,7 @@ double hand_ring(mh_heap *h, size_t size, unsigned cas)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.ring == MAP_FAILED)
 		return -1;
-	ns = timed(&s, ring_body, 2);
+	ns = timed(&s, ring_body, 1);
 	munmap(s.ring, bytes);
 	return ns;
 }
