@@ -15,7 +15,7 @@
 #include "include/mheap.h"
 
 #define ROOM		2
-#define TIMEOUT_MS	2
+#define TIMEOUT_MS	60	/* who is held up for as long doesn't sleep */
 
 static int in_vain(mh_heap *h, mh_chan *c, int receives, int sends)
 {
